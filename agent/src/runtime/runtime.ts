@@ -1,0 +1,94 @@
+// The port between the agent's decisions and the machine. Two implementations: runtime/ (crun under conmon) and sim/
+// (no containers, for scale). Every verb is safe to repeat; the caller journals before it calls.
+//
+// Everything a task has on the host is named after its id, so that an implementation can find it again after the
+// agent was killed, without being told.
+import type { Capacity, ContainerSpec, LogLine, StopCode, TaskId, TaskSpec } from '@berth/contract';
+
+export interface HostFacts {
+  readonly capacity: Capacity;
+  /** For people and, later, for constraints: arch, kernel, cgroup (v1 | v2), crun, conmon, cpus … */
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly bootId: string;
+}
+
+export interface Prepared {
+  /** The task's own IPv4 address. */
+  readonly address: string | null;
+  /** Milliseconds by part, e.g. { image: 0.4, sandbox: 1.2 }. */
+  readonly timings: Readonly<Record<string, number>>;
+}
+
+export interface Started {
+  /** By the agent's clock (clock.ts), when the container's process was let go. */
+  readonly startedAtMs: number;
+  readonly timings: Readonly<Record<string, number>>;
+}
+
+export interface Exit {
+  /** 0–255; 128 + n when a signal ended it. */
+  readonly exitCode: number;
+  readonly signal: string | null;
+  readonly oomKilled: boolean;
+  /** Null when the end was not seen as it happened and its time can't be told better than "before now". */
+  readonly finishedAtMs: number | null;
+  /** Set when it is not the container that ended but our means of watching it. */
+  readonly runtimeFailure: string | null;
+}
+
+/**
+ * `absent`: its process never ran and never will (a container that was created and not let go counts, and is
+ * removed). `running`: let go and not ended. `exited`: ended; the exit is kept until `cleanup`.
+ */
+export type Observed = { readonly is: 'absent' } | { readonly is: 'running'; readonly startedAtMs: number } | { readonly is: 'exited'; readonly exit: Exit };
+
+export interface LogRequest {
+  readonly container: string | null;
+  readonly tail: number;
+  readonly since: string | null;
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface Runtime {
+  readonly facts: HostFacts;
+  /**
+   * Puts the host in order at the agent's start: makes bridge, tables and pools, finds the containers of `known`
+   * tasks, and removes everything of ours that belongs to no known task.
+   */
+  start(known: readonly TaskId[], listeners: RuntimeListeners): Promise<void>;
+  /** Pulls what is missing and makes everything the task's containers share. Throws TaskStartError. */
+  prepare(spec: TaskSpec): Promise<Prepared>;
+  /** Creates and lets go one container. Throws TaskStartError; then the container is `absent`. */
+  startContainer(spec: TaskSpec, container: ContainerSpec): Promise<Started>;
+  /** The signal to stop this container with, by definition or image, and its delivery. Nothing happens if it has ended. */
+  stopContainer(taskId: TaskId, container: ContainerSpec): Promise<void>;
+  /** SIGKILL to every process of the container. */
+  killContainer(taskId: TaskId, container: string): Promise<void>;
+  observe(taskId: TaskId, container: string): Promise<Observed>;
+  /** Removes all that the task has on the host but its logs. Safe twice, and without `prepare`. Kills what runs. */
+  cleanup(taskId: TaskId): Promise<void>;
+  /** Lines of a live or ended task, oldest first; ends at the last line, or with the task when following. */
+  logs(taskId: TaskId, request: LogRequest): AsyncIterable<LogLine[]>;
+  /** Ends timers and watchers. Containers live on. */
+  close(): Promise<void>;
+  /** Undoes `start`: bridge, tables, pools, mounts. Only when no task is left. */
+  teardown(): Promise<void>;
+}
+
+export interface RuntimeListeners {
+  /** An exit was seen. May be said twice, and late; `observe` is the truth. */
+  onExit(taskId: TaskId, container: string, exit: Exit): void;
+}
+
+/** A start that failed in a way the user should read: `message` goes into the task's stopReason. */
+export class TaskStartError extends Error {
+  constructor(
+    readonly stopCode: StopCode,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.name = 'TaskStartError';
+  }
+}

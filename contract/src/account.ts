@@ -1,0 +1,50 @@
+// Tenants and their API keys, as the operator makes them.
+import { z } from 'zod';
+
+/** `operator` is the platform's own role; the others act within one tenant. */
+export const roles = ['owner', 'developer', 'viewer', 'operator'] as const;
+export type Role = (typeof roles)[number];
+export const tenantRoles = ['owner', 'developer', 'viewer'] as const;
+
+export const createTenantSchema = z
+  .strictObject({
+    name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be 1–63 lower-case letters, digits or "-", not at the ends'),
+  })
+  .meta({ id: 'CreateTenant' });
+
+export const tenantSchema = z.object({ id: z.string(), name: z.string(), createdAt: z.iso.datetime() }).meta({ id: 'Tenant' });
+export type Tenant = z.output<typeof tenantSchema>;
+
+export const createApiKeySchema = z
+  .strictObject({ name: z.string().min(1).max(63), role: z.enum(tenantRoles).default('developer') })
+  .meta({ id: 'CreateApiKey' });
+
+export const apiKeySchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    role: z.enum(tenantRoles),
+    prefix: z.string(),
+    createdAt: z.iso.datetime(),
+    revokedAt: z.iso.datetime().nullable(),
+  })
+  .meta({ id: 'ApiKey' });
+
+export const createdApiKeySchema = apiKeySchema
+  .extend({ secret: z.string().describe('The key itself. Shown only now; Berth keeps its hash.') })
+  .meta({ id: 'CreatedApiKey' });
+
+export const problemSchema = z
+  .object({
+    code: z.string(),
+    message: z.string(),
+    field: z.string().optional().describe('Path of the field at fault, e.g. containers.0.image.'),
+    requestId: z.string(),
+  })
+  .meta({ id: 'Problem' });
+export type Problem = z.output<typeof problemSchema>;
+
+/** One page of a list; `nextCursor` is null on the last. */
+export function pageSchema<T extends z.ZodType>(item: T, id: string) {
+  return z.object({ items: z.array(item), nextCursor: z.string().nullable() }).meta({ id });
+}

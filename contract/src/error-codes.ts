@@ -1,0 +1,39 @@
+// The one catalogue of errors that the API answers with. A code is for machines and never changes its meaning; the
+// sentence is for people and says what to do. `{placeholders}` are filled in where the error is raised.
+
+interface ErrorEntry {
+  readonly status: number;
+  /** Whether the same request can succeed later without being changed. */
+  readonly retry: boolean;
+  readonly message: string;
+}
+
+export const errorCodes = {
+  malformed_body: { status: 422, retry: false, message: 'The body is not valid JSON: {detail}.' },
+  invalid_request: { status: 422, retry: false, message: '{detail}' },
+  unsupported_media_type: { status: 415, retry: false, message: 'Send the body as application/json.' },
+  body_too_large: { status: 413, retry: false, message: 'The body is larger than {limit}. Send fewer or smaller items.' },
+  unknown_image: { status: 422, retry: false, message: 'The image {image} was not found: {detail}. Check its name and tag, and that it has been pushed.' },
+  registry_denied: { status: 422, retry: false, message: 'The registry refused access to {image}: {detail}. Ask the operator to add credentials for it.' },
+  registry_unavailable: { status: 503, retry: true, message: 'The registry of {image} does not answer: {detail}. Try again shortly.' },
+  unauthenticated: { status: 401, retry: false, message: 'Send a valid API key as "Authorization: Bearer KEY".' },
+  forbidden: { status: 403, retry: false, message: 'This key may not {action}. Use a key with the role {role}.' },
+  not_found: { status: 404, retry: false, message: 'There is no {what} {id} here.' },
+  route_not_found: { status: 404, retry: false, message: 'There is no {method} {path}. See /docs for what there is.' },
+  method_not_allowed: { status: 405, retry: false, message: '{path} does not take {method}. See /docs for what it takes.' },
+  idempotency_conflict: { status: 409, retry: false, message: 'The Idempotency-Key {key} was used for another request. Use a new key, or send the same body.' },
+  definition_in_use: { status: 409, retry: false, message: '{definition} still has {count} tasks. Stop them first.' },
+  name_taken: { status: 409, retry: false, message: 'The {what} {name} exists already. Choose another name.' },
+  ambiguous_id: { status: 409, retry: false, message: '{id} fits more than one {what}. Type more of it.' },
+  rate_limited: { status: 429, retry: true, message: 'Too many requests. Try again in {seconds} s.' },
+  unavailable: { status: 503, retry: true, message: 'Berth cannot reach {what} at the moment. Try again shortly; running tasks are not affected.' },
+  host_unreachable: { status: 503, retry: true, message: 'The host of this task cannot be reached at the moment. Try again shortly; the task runs on.' },
+  internal: { status: 500, retry: true, message: 'Something went wrong on our side. The request id helps the operator to find it.' },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+/** Fills a catalogue sentence. A placeholder without a value stays visible, so that a forgotten one is noticed. */
+export function errorMessage(code: ErrorCode, values: Readonly<Record<string, string | number>> = {}): string {
+  return errorCodes[code].message.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}

@@ -1,0 +1,29 @@
+// Limits of what a task may ask for, in the units used everywhere: thousandths of a CPU and MiB.
+
+export const limits = {
+  cpuMillis: { min: 10, max: 256_000 },
+  memoryMiB: { min: 16, max: 4_194_304 },
+  pids: { min: 16, max: 32_768, default: 1024 },
+  containersPerTask: { min: 1, max: 10 },
+  stopTimeoutSeconds: { min: 0, max: 3600, default: 30 },
+  tasksPerRequest: { min: 1, max: 1000 },
+  tags: { max: 50, keyLength: 128, valueLength: 256 },
+  page: { max: 500, default: 50 },
+  logLines: { max: 10_000, default: 1000 },
+} as const;
+
+/** Reads `250m`, `0.25` or `2` (CPUs) as milli-CPUs. @returns null if it is none of them. */
+export function parseCpu(text: string): number | null {
+  const millis = /^(\d+)m$/.exec(text);
+  if (millis) return Number(millis[1]);
+  return /^\d+(\.\d{1,3})?$/.test(text) ? Math.round(Number(text) * 1000) : null;
+}
+
+/** Reads `128`, `128Mi`, `2Gi`, `512M`, `1G` as MiB; a plain number is MiB. @returns null if it is none of them. */
+export function parseMemory(text: string): number | null {
+  const match = /^(\d+(?:\.\d+)?)\s*(|m|mi|mib|g|gi|gib)b?$/i.exec(text);
+  if (!match) return null;
+  const factor = match[2]?.toLowerCase().startsWith('g') ? 1024 : 1;
+  const mib = Number(match[1]) * factor;
+  return Number.isInteger(mib) ? mib : null;
+}

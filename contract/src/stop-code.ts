@@ -1,0 +1,31 @@
+// Why a task stopped. Each code says whose doing it was: the platform's faults are never billed
+// (docs/task-model.md), so the table is the contract between the agent, billing and the reader of an invoice.
+
+export type Fault = 'user' | 'platform' | 'none';
+
+interface StopCodeEntry {
+  readonly fault: Fault;
+  readonly meaning: string;
+}
+
+export const stopCodes = {
+  EssentialContainerExited: { fault: 'none', meaning: 'An essential container ended by itself; its exit code tells how.' },
+  UserInitiated: { fault: 'none', meaning: 'Somebody asked for the task to stop.' },
+  OutOfMemory: { fault: 'user', meaning: 'An essential container was killed at its memory limit. Give the task more memory.' },
+  TaskFailedToStart: { fault: 'user', meaning: 'A container could not be started as its definition says; the reason names what is wrong.' },
+  ImagePullFailed: { fault: 'user', meaning: 'An image could not be pulled; the reason is the registry’s answer.' },
+  RuntimeFailed: { fault: 'platform', meaning: 'The container runtime or its monitor failed on the host.' },
+  HostRefused: { fault: 'platform', meaning: 'The host could not take the task after all; nothing was started.' },
+  HostShutdown: { fault: 'platform', meaning: 'The host was shut down by its operator.' },
+  HostRebooted: { fault: 'platform', meaning: 'The host was restarted while the task ran.' },
+  HostLost: { fault: 'platform', meaning: 'The host was not heard from for longer than its grace time.' },
+} as const satisfies Record<string, StopCodeEntry>;
+
+export type StopCode = keyof typeof stopCodes;
+
+export const stopCodeNames = Object.keys(stopCodes) as [StopCode, ...StopCode[]];
+
+/** Whether running time that ended this way is charged to the tenant. */
+export function isBilled(code: StopCode): boolean {
+  return stopCodes[code].fault !== 'platform';
+}

@@ -1,0 +1,122 @@
+// What a tenant may write in a task definition. Unknown fields are refused everywhere, so that a typing error in an
+// optional field is an error and not a surprise.
+import { z } from 'zod';
+import { maxImageRefLength, parseImageRef } from './image-ref.js';
+import { limits } from './sizes.js';
+
+const family = z
+  .string()
+  .regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]{0,127}$/, 'must be 1–128 letters, digits, "-" or "_", and begin with a letter or digit');
+
+export const containerNameSchema = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be 1–63 lower-case letters, digits or "-", not at the ends');
+
+/** Text that reaches execve or a file: no NUL. 128 KiB is the kernel's limit for one argument (MAX_ARG_STRLEN). */
+const argument = z
+  .string()
+  .max(131_071)
+  .refine((text) => !text.includes('\0'), 'must not contain a NUL character');
+
+export const argvSchema = z.array(argument).max(1000);
+
+export const environmentSchema = z
+  .record(z.string().regex(/^[^=\0]{1,256}$/, 'must be 1–256 characters without "="'), argument)
+  .refine((env) => Object.keys(env).length <= 500, 'must not have more than 500 variables');
+
+export const tagsSchema = z
+  .record(z.string().min(1).max(limits.tags.keyLength), z.string().max(limits.tags.valueLength))
+  .refine((tags) => Object.keys(tags).length <= limits.tags.max, `must not have more than ${limits.tags.max} tags`);
+
+export const cpuMillisSchema = z.int().min(limits.cpuMillis.min).max(limits.cpuMillis.max);
+export const memoryMiBSchema = z.int().min(limits.memoryMiB.min).max(limits.memoryMiB.max);
+
+const signalNames = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGKILL', 'SIGRTMIN+3'] as const;
+
+export const containerDefinitionSchema = z
+  .strictObject({
+    name: containerNameSchema.describe('Unique within the task.'),
+    image: z
+      .string()
+      .max(maxImageRefLength)
+      .refine((text) => parseImageRef(text, 'localhost') !== null, 'must be an image reference such as busybox, team/api:1.4 or registry.example.com/api@sha256:…')
+      .describe('Without a registry, the bundled one is meant. Resolved to a digest when the definition is registered.'),
+    entryPoint: argvSchema.min(1).optional().describe('In place of the image’s ENTRYPOINT; the image’s CMD is then not used.'),
+    command: argvSchema.optional().describe('In place of the image’s CMD.'),
+    environment: environmentSchema.default({}).describe('On top of the image’s variables.'),
+    workingDirectory: z
+      .string()
+      .max(4096)
+      .regex(/^\/[^\0]*$/, 'must be an absolute path')
+      .optional(),
+    user: z
+      .string()
+      .regex(/^[a-z0-9_][a-z0-9_-]{0,31}(:[a-z0-9_][a-z0-9_-]{0,31})?$/i, 'must be user or user:group, by name or number')
+      .optional(),
+    essential: z.boolean().default(true).describe('When an essential container ends, the task stops.'),
+    cpuMillis: cpuMillisSchema.optional().describe('Limit of this container inside the task’s CPU, in thousandths of a CPU.'),
+    memoryMiB: memoryMiBSchema.optional().describe('Limit of this container inside the task’s memory, in MiB.'),
+    readonlyRootFilesystem: z.boolean().default(false),
+    init: z.boolean().default(true).describe('Run a small init as process 1, which passes signals on and reaps children.'),
+    stopSignal: z.enum(signalNames).optional().describe('Default: the image’s STOPSIGNAL, else SIGTERM.'),
+    stopTimeoutSeconds: z
+      .int()
+      .min(limits.stopTimeoutSeconds.min)
+      .max(limits.stopTimeoutSeconds.max)
+      .default(limits.stopTimeoutSeconds.default)
+      .describe('Seconds between the stop signal and SIGKILL.'),
+  })
+  .meta({ id: 'ContainerDefinition' });
+
+export const taskDefinitionInputSchema = z
+  .strictObject({
+    family: family.describe('Revisions are counted within a family.'),
+    cpuMillis: cpuMillisSchema.default(250).describe('CPU of the whole task, in thousandths of a CPU.'),
+    memoryMiB: memoryMiBSchema.default(128).describe('Memory of the whole task, in MiB. Going over it kills the task’s process (OutOfMemory).'),
+    pidsLimit: z.int().min(limits.pids.min).max(limits.pids.max).default(limits.pids.default).describe('Processes and threads of the whole task.'),
+    containers: z
+      .array(containerDefinitionSchema)
+      .min(limits.containersPerTask.min)
+      .max(limits.containersPerTask.max)
+      .describe('They share the network: localhost reaches all of them.'),
+    tags: tagsSchema.default({}),
+  })
+  .superRefine((definition, context) => {
+    const seen = new Set<string>();
+    definition.containers.forEach((container, index) => {
+      const at = (field: string) => ['containers', index, field];
+      const issue = (field: string, message: string) => context.addIssue({ code: 'custom', path: at(field), message });
+      if (seen.has(container.name)) issue('name', `"${container.name}" is used twice; container names must differ`);
+      seen.add(container.name);
+      if ((container.cpuMillis ?? 0) > definition.cpuMillis) issue('cpuMillis', `is more than the task’s ${definition.cpuMillis}`);
+      if ((container.memoryMiB ?? 0) > definition.memoryMiB) issue('memoryMiB', `is more than the task’s ${definition.memoryMiB}`);
+    });
+    if (!definition.containers.some((container) => container.essential)) {
+      context.addIssue({ code: 'custom', path: ['containers'], message: 'at least one container must be essential' });
+    }
+  })
+  .meta({ id: 'TaskDefinitionInput' });
+
+export type TaskDefinitionInput = z.input<typeof taskDefinitionInputSchema>;
+/** A definition with every default filled in. */
+export type TaskDefinitionSpec = z.output<typeof taskDefinitionInputSchema>;
+export type ContainerDefinition = z.output<typeof containerDefinitionSchema>;
+
+export const taskDefinitionSchema = z
+  .object({
+    id: z.string(),
+    family: z.string(),
+    revision: z.int(),
+    name: z.string().describe('family:revision'),
+    cpuMillis: z.int(),
+    memoryMiB: z.int(),
+    pidsLimit: z.int(),
+    containers: z.array(
+      containerDefinitionSchema.extend({ imageDigest: z.string().describe('What the image’s tag meant at registration; this is what runs.') }).meta({ id: 'RegisteredContainer' }),
+    ),
+    tags: z.record(z.string(), z.string()),
+    createdAt: z.iso.datetime(),
+    deregisteredAt: z.iso.datetime().nullable(),
+  })
+  .meta({ id: 'TaskDefinition' });
+export type TaskDefinition = z.output<typeof taskDefinitionSchema>;

@@ -1,0 +1,177 @@
+// Tasks as the API takes and shows them.
+import { z } from 'zod';
+import { limits } from './sizes.js';
+import { stopCodeNames } from './stop-code.js';
+import { argvSchema, containerNameSchema, cpuMillisSchema, environmentSchema, memoryMiBSchema, tagsSchema, taskDefinitionInputSchema } from './task-definition.js';
+import { containerStates, desiredStates, taskStates } from './task-state.js';
+
+export const stopCodeSchema = z.enum(stopCodeNames);
+
+export const taskOverridesSchema = z
+  .strictObject({
+    cpuMillis: cpuMillisSchema.optional(),
+    memoryMiB: memoryMiBSchema.optional(),
+    containers: z
+      .array(
+        z
+          .strictObject({
+            name: containerNameSchema,
+            command: argvSchema.optional(),
+            environment: environmentSchema.optional().describe('Merged over the definition’s.'),
+          })
+          .meta({ id: 'ContainerOverride' }),
+      )
+      .max(limits.containersPerTask.max)
+      .default([]),
+  })
+  .meta({ id: 'TaskOverrides' });
+export type TaskOverrides = z.output<typeof taskOverridesSchema>;
+
+export const runTasksSchema = z
+  .strictObject({
+    taskDefinition: z
+      .string()
+      .regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]{0,127}(:[1-9]\d{0,8})?$/, 'must be family or family:revision')
+      .optional()
+      .describe('`family:revision`, or `family` for its newest revision.'),
+    definition: taskDefinitionInputSchema
+      .optional()
+      .describe('In place of taskDefinition: registered first, or found again if the family has the same already.'),
+    count: z.int().min(limits.tasksPerRequest.min).max(limits.tasksPerRequest.max).default(1),
+    name: containerNameSchema.optional().describe('Shown in lists. Need not be unique.'),
+    overrides: taskOverridesSchema.optional(),
+    tags: tagsSchema.default({}),
+  })
+  .refine((body) => (body.taskDefinition === undefined) !== (body.definition === undefined), {
+    path: ['taskDefinition'],
+    message: 'give either taskDefinition or definition',
+  })
+  .meta({ id: 'RunTasks' });
+export type RunTasks = z.output<typeof runTasksSchema>;
+export type RunTasksInput = z.input<typeof runTasksSchema>;
+
+export const containerStatusSchema = z
+  .object({
+    name: z.string(),
+    image: z.string(),
+    imageDigest: z.string(),
+    state: z.enum(containerStates),
+    exitCode: z.int().nullable(),
+    signal: z.string().nullable().describe('Name of the signal that ended it, e.g. SIGKILL.'),
+    reason: z.string().nullable().describe('OutOfMemory, or what went wrong in words.'),
+    startedAt: z.iso.datetime().nullable(),
+    finishedAt: z.iso.datetime().nullable(),
+  })
+  .meta({ id: 'ContainerStatus' });
+
+/** Why a pending task has not been placed: how many hosts each filter turned away, and the nearest miss in words. */
+export const pendingReasonSchema = z
+  .object({
+    summary: z.string(),
+    filters: z.array(z.object({ filter: z.string(), hosts: z.int(), detail: z.string() })),
+  })
+  .meta({ id: 'PendingReason' });
+export type PendingReason = z.output<typeof pendingReasonSchema>;
+
+export const taskSchema = z
+  .object({
+    id: z.string(),
+    name: z.string().nullable(),
+    taskDefinition: z.string().describe('family:revision'),
+    state: z.enum(taskStates),
+    desiredState: z.enum(desiredStates),
+    cpuMillis: z.int(),
+    memoryMiB: z.int(),
+    host: z.object({ id: z.string(), name: z.string() }).nullable(),
+    address: z.string().nullable().describe('The task’s own IPv4 address on its host.'),
+    placement: z.string().nullable().describe('Why this host.'),
+    pending: pendingReasonSchema.nullable(),
+    stopCode: stopCodeSchema.nullable(),
+    stopReason: z.string().nullable(),
+    containers: z.array(containerStatusSchema),
+    tags: z.record(z.string(), z.string()),
+    createdAt: z.iso.datetime(),
+    placedAt: z.iso.datetime().nullable(),
+    startedAt: z.iso.datetime().nullable().describe('When its first container’s process ran.'),
+    stoppedAt: z.iso.datetime().nullable(),
+    startTimings: z.record(z.string(), z.number()).nullable().describe('Milliseconds spent in each part of the start on the host.'),
+  })
+  .meta({ id: 'Task' });
+export type Task = z.output<typeof taskSchema>;
+
+export const taskListQuerySchema = z.strictObject({
+  state: z
+    .string()
+    .regex(new RegExp(`^(${taskStates.join('|')})(,(${taskStates.join('|')}))*$`), `must be one or more of ${taskStates.join(', ')}, separated by commas`)
+    .optional(),
+  family: z.string().max(128).optional(),
+  name: z.string().max(63).optional(),
+  host: z.string().max(64).optional().describe('Host id or name.'),
+  tag: z
+    .string()
+    .regex(/^[^=]{1,128}=.{0,256}$/, 'must be key=value')
+    .optional(),
+  idPrefix: z
+    .string()
+    .regex(/^[0-9a-f-]{1,36}$/, 'must be the beginning of a task id')
+    .optional(),
+  sort: z.enum(['createdAt', '-createdAt']).default('-createdAt'),
+  limit: z.coerce.number().int().min(1).max(limits.page.max).default(limits.page.default),
+  cursor: z.string().max(200).optional(),
+});
+export type TaskListQuery = z.output<typeof taskListQuerySchema>;
+
+export const stopTaskSchema = z.strictObject({ reason: z.string().max(256).optional() }).meta({ id: 'StopTask' });
+
+export const taskEventSchema = z
+  .object({
+    id: z.string(),
+    taskId: z.string(),
+    at: z.iso.datetime(),
+    type: z.string().describe('A task state that was reached, or `desired-stopped`.'),
+    reason: z.string(),
+  })
+  .meta({ id: 'TaskEvent' });
+export type TaskEvent = z.output<typeof taskEventSchema>;
+
+export const logQuerySchema = z.strictObject({
+  container: containerNameSchema.optional(),
+  tail: z.coerce.number().int().min(0).max(limits.logLines.max).default(limits.logLines.default).describe('At most this many of the newest lines.'),
+  since: z.iso.datetime().optional(),
+  follow: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .describe('Answer with server-sent events until the task ends.'),
+});
+export type LogQuery = z.output<typeof logQuerySchema>;
+
+export const logLineSchema = z
+  .object({
+    at: z.iso.datetime({ offset: true, precision: undefined }),
+    container: z.string(),
+    stream: z.enum(['stdout', 'stderr']),
+    text: z.string(),
+    partial: z.boolean().describe('The line goes on in the next entry.'),
+  })
+  .meta({ id: 'LogLine' });
+export type LogLine = z.output<typeof logLineSchema>;
+
+const decimal = z.string().regex(/^-?\d+(\.\d+)?$/).describe('An exact decimal number.');
+
+export const taskCostSchema = z
+  .object({
+    taskId: z.string(),
+    currency: z.string(),
+    total: decimal,
+    live: z.boolean().describe('The task still runs: the total grows.'),
+    perHour: decimal.describe('What one more hour at this size costs; 0 when it has stopped.'),
+    durationMs: z.int().describe('Billed running time.'),
+    unbilledMs: z.int().describe('Running time not charged because the platform was at fault.'),
+    priceBook: z.string().describe('name:version of the prices used.'),
+    lines: z.array(
+      z.object({ dimension: z.string(), quantity: decimal, unit: z.string(), price: decimal, amount: decimal }).meta({ id: 'CostLine' }),
+    ),
+  })
+  .meta({ id: 'TaskCost' });
+export type TaskCost = z.output<typeof taskCostSchema>;

@@ -1,0 +1,186 @@
+// The protocol between a host's agent and the control plane's gateway: JSON text frames over one WebSocket that the
+// agent opens, with mTLS. Both sides hold a durable record and are level-triggered: full state on connect, deltas
+// after. docs/agent-protocol.md tells the story; this file is the grammar.
+//
+// Numbering: every `events` and every `desired` frame carries `seq`, counted from 1 on each connection and
+// acknowledged by the receiver (`ack`) once it is durable there (journal or PostgreSQL). What is not acknowledged
+// when a connection ends is covered by the full state of the next one.
+import { z } from 'zod';
+import { hostIdSchema, taskIdSchema } from './ids.js';
+import { stopCodeSchema } from './task.js';
+import { containerStates, desiredStates, taskStates } from './task-state.js';
+
+export const protocolVersion = 1;
+export const agentPaths = { enrol: '/agent/enrol', renew: '/agent/renew', link: '/agent/link', streams: '/agent/streams/' } as const;
+export const maxFrameBytes = 8 * 1024 * 1024;
+
+const instant = z.iso.datetime();
+const count = z.int().min(0);
+
+/** What a host can give to tasks, after the part kept for the system. */
+export const capacitySchema = z.object({ cpuMillis: count, memoryMiB: count, taskSlots: count });
+export type Capacity = z.output<typeof capacitySchema>;
+
+/** Everything a host must know to run one task. Sizes and images are final: overrides are merged, tags resolved. */
+export const taskSpecSchema = z.object({
+  taskId: taskIdSchema,
+  tenantId: z.string(),
+  name: z.string().nullable(),
+  cpuMillis: count,
+  memoryMiB: count,
+  pidsLimit: count,
+  containers: z
+    .array(
+      z.object({
+        name: z.string(),
+        /** `registry/repository@sha256:…` */
+        image: z.string(),
+        entryPoint: z.array(z.string()).nullable(),
+        command: z.array(z.string()).nullable(),
+        environment: z.record(z.string(), z.string()),
+        workingDirectory: z.string().nullable(),
+        user: z.string().nullable(),
+        essential: z.boolean(),
+        cpuMillis: count.nullable(),
+        memoryMiB: count.nullable(),
+        readonlyRootFilesystem: z.boolean(),
+        init: z.boolean(),
+        stopSignal: z.string().nullable(),
+        stopTimeoutSeconds: count,
+      }),
+    )
+    .min(1)
+    .max(10),
+});
+export type TaskSpec = z.output<typeof taskSpecSchema>;
+export type ContainerSpec = TaskSpec['containers'][number];
+
+/** What the control plane wants of one task on this host. */
+export const desiredTaskSchema = z.discriminatedUnion('desired', [
+  z.object({ taskId: taskIdSchema, desired: z.literal(desiredStates[0]), spec: taskSpecSchema }),
+  z.object({ taskId: taskIdSchema, desired: z.literal(desiredStates[1]), stopCode: stopCodeSchema, reason: z.string() }),
+]);
+export type DesiredTask = z.output<typeof desiredTaskSchema>;
+
+export const containerReportSchema = z.object({
+  name: z.string(),
+  state: z.enum(containerStates),
+  exitCode: z.int().nullable(),
+  signal: z.string().nullable(),
+  reason: z.string().nullable(),
+  startedAt: instant.nullable(),
+  finishedAt: instant.nullable(),
+});
+export type ContainerReport = z.output<typeof containerReportSchema>;
+
+/** The whole status of one task at the agent. `version` grows with every change; a lower or equal one is old news. */
+export const taskReportSchema = z.object({
+  taskId: taskIdSchema,
+  version: z.int().min(1),
+  state: z.enum(taskStates),
+  /** When each state was reached, for those that were. */
+  reachedAt: z.object({ starting: instant.optional(), running: instant.optional(), stopping: instant.optional(), stopped: instant.optional() }),
+  address: z.string().nullable(),
+  stopCode: stopCodeSchema.nullable(),
+  stopReason: z.string().nullable(),
+  containers: z.array(containerReportSchema),
+  startTimings: z.record(z.string(), z.number()).nullable(),
+});
+export type TaskReport = z.output<typeof taskReportSchema>;
+
+/**
+ * One interval in which a task held its resources, by the agent's monotonic clock: endedAt − startedAt is true
+ * elapsed time even if the wall clock stepped. (taskId, sequence) is unique for ever; intervals of a task abut.
+ */
+export const usageRecordSchema = z.object({
+  taskId: taskIdSchema,
+  sequence: z.int().min(0),
+  startedAt: instant,
+  endedAt: instant,
+  cpuMillis: count,
+  memoryMiB: count,
+});
+export type UsageRecord = z.output<typeof usageRecordSchema>;
+
+const helloSchema = z.object({
+  type: z.literal('hello'),
+  protocol: z.int(),
+  hostId: hostIdSchema,
+  name: z.string().max(255),
+  /** The kernel's boot id: a change means that every process of before is gone. */
+  bootId: z.string(),
+  agentVersion: z.string(),
+  capacity: capacitySchema,
+  attributes: z.record(z.string(), z.string()),
+  /** Every task the agent knows, ended ones included until their end was acknowledged. */
+  tasks: z.array(taskReportSchema),
+});
+
+/** Requests are answered once, in any order, by a `reply` with the same id; a stream is then opened by the agent. */
+const openStreamSchema = z.object({
+  type: z.literal('open-stream'),
+  /** The agent dials `agentPaths.streams + streamId` on the same gateway. */
+  streamId: z.string().min(16).max(64),
+  request: z.discriminatedUnion('kind', [
+    z.object({
+      kind: z.literal('logs'),
+      taskId: taskIdSchema,
+      container: z.string().nullable(),
+      tail: count,
+      since: instant.nullable(),
+      follow: z.boolean(),
+    }),
+  ]),
+});
+export type OpenStream = z.output<typeof openStreamSchema>;
+
+export const agentFrameSchema = z.discriminatedUnion('type', [
+  helloSchema,
+  z.object({ type: z.literal('events'), seq: z.int().min(1), reports: z.array(taskReportSchema), usage: z.array(usageRecordSchema) }),
+  z.object({ type: z.literal('heartbeat'), at: instant }),
+  z.object({ type: z.literal('ack'), seq: z.int().min(1) }),
+  z.object({ type: z.literal('stream-failed'), streamId: z.string(), reason: z.string() }),
+]);
+export type AgentFrame = z.output<typeof agentFrameSchema>;
+export type Hello = z.output<typeof helloSchema>;
+
+export const gatewayFrameSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('welcome'), heartbeatMs: z.int().min(100), usageIntervalMs: z.int().min(1000) }),
+  z.object({
+    type: z.literal('desired'),
+    seq: z.int().min(1),
+    /** Epoch of the leader whose decisions these are. The agent refuses an epoch lower than one it has seen. */
+    epoch: z.int().min(0),
+    /** Full: every task that this host is to have, right after `welcome`. Tasks the list does not name are kept and
+     *  reported, never killed: the database may have been restored from a backup. */
+    full: z.boolean(),
+    tasks: z.array(desiredTaskSchema),
+  }),
+  z.object({ type: z.literal('ack'), seq: z.int().min(1) }),
+  openStreamSchema,
+  z.object({ type: z.literal('goodbye'), reason: z.string(), reconnectAfterMs: count }),
+]);
+export type GatewayFrame = z.output<typeof gatewayFrameSchema>;
+
+/** Frames on a log stream's own socket, agent to gateway; the agent closes it normally at the end. */
+export const logStreamFrameSchema = z.object({
+  lines: z.array(
+    z.object({ at: z.string(), container: z.string(), stream: z.enum(['stdout', 'stderr']), text: z.string(), partial: z.boolean() }),
+  ),
+});
+export type LogStreamFrame = z.output<typeof logStreamFrameSchema>;
+
+/** Enrolment over TLS, before there is a client certificate. Renewal is the same without a token, over mTLS. */
+export const enrolRequestSchema = z.strictObject({ token: z.string().max(200), name: z.string().min(1).max(255), csr: z.string().max(8192) });
+export const renewRequestSchema = z.strictObject({ csr: z.string().max(8192) });
+export const certificateResponseSchema = z.object({ hostId: hostIdSchema, certificate: z.string(), authority: z.string(), notAfter: instant });
+export type CertificateResponse = z.output<typeof certificateResponseSchema>;
+
+/**
+ * A bootstrap token is `berth-host.<secret>.<sha256 of the authority's certificate (DER), hex>`: whoever was given
+ * it knows which gateway to trust.
+ */
+export function parseHostToken(token: string): { secret: string; authorityFingerprint: string } | null {
+  const match = /^berth-host\.([A-Za-z0-9_-]{43})\.([0-9a-f]{64})$/.exec(token);
+  return match?.[1] && match[2] ? { secret: match[1], authorityFingerprint: match[2] } : null;
+}

@@ -1,0 +1,33 @@
+// The connection to PostgreSQL. Migrations only; `synchronize` never.
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { Initial1764000000000 } from '../../migrations/1764000000000-initial.js';
+
+export const migrations = [Initial1764000000000];
+
+export function dataSourceOptions(databaseUrl: string, poolSize: number) {
+  return {
+    type: 'postgres',
+    url: databaseUrl,
+    migrations,
+    migrationsTransactionMode: 'all',
+    synchronize: false,
+    poolSize,
+    applicationName: 'berth',
+    // A statement that hangs must not hold a pool slot for ever; nothing here takes longer than this.
+    extra: { statement_timeout: 30_000, connectionTimeoutMillis: 5_000 },
+  } satisfies DataSourceOptions;
+}
+
+/** Brings the schema up to date. Safe to run from several replicas at once: an advisory lock lets one go first. */
+export async function migrate(databaseUrl: string): Promise<void> {
+  const source = await new DataSource(dataSourceOptions(databaseUrl, 2)).initialize();
+  const runner = source.createQueryRunner();
+  try {
+    await runner.query('SELECT pg_advisory_lock($1)', [7_070_707]);
+    await source.runMigrations();
+  } finally {
+    await runner.query('SELECT pg_advisory_unlock($1)', [7_070_707]);
+    await runner.release();
+    await source.destroy();
+  }
+}

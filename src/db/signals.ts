@@ -1,0 +1,87 @@
+// Wake-up calls between the parts of the control plane: at once inside this process, and by NOTIFY to the other
+// replicas. A signal is a hint that something changed in PostgreSQL, never the change itself: one may be lost (the
+// connection broke), so every listener also looks by itself from time to time.
+import { EventEmitter } from 'node:events';
+import pg from 'pg';
+
+/** What changed, and for whom. Ids only; a payload of NOTIFY is at most 8000 bytes. */
+export interface Signals {
+  /** There is work for the scheduler: new pending tasks, or capacity became free. */
+  pending: null;
+  /** What these hosts are to run has changed. */
+  desired: readonly string[];
+  /** These tasks' status has changed. */
+  tasks: readonly string[];
+}
+
+const channel = 'berth';
+const idsPerMessage = 150;
+
+export class SignalBus {
+  private readonly local = new EventEmitter();
+  private listener: pg.Client | null = null;
+  private closed = false;
+
+  constructor(
+    private readonly databaseUrl: string,
+    private readonly replica: string,
+    private readonly onError: (error: unknown) => void,
+  ) {
+    this.local.setMaxListeners(0);
+  }
+
+  on<K extends keyof Signals>(name: K, listen: (value: Signals[K]) => void): () => void {
+    this.local.on(name, listen);
+    return () => this.local.off(name, listen);
+  }
+
+  /** Call after the commit. Local listeners run before this returns. */
+  send<K extends keyof Signals>(name: K, value: Signals[K]): void {
+    this.local.emit(name, value);
+    const parts = value === null ? [null] : chunks(value, idsPerMessage);
+    for (const part of parts) {
+      const message = JSON.stringify({ from: this.replica, name, value: part });
+      this.listener?.query('SELECT pg_notify($1, $2)', [channel, message]).catch(this.onError);
+    }
+  }
+
+  /** Connects, and again whenever the connection breaks; after a gap every listener is woken. */
+  async start(): Promise<void> {
+    const client = new pg.Client({ connectionString: this.databaseUrl, application_name: 'berth-signals' });
+    client.on('error', this.onError);
+    client.on('notification', (message) => this.receive(message.payload ?? ''));
+    client.on('end', () => this.reconnect());
+    await client.connect();
+    await client.query(`LISTEN ${channel}`);
+    this.listener = client;
+  }
+
+  async stop(): Promise<void> {
+    this.closed = true;
+    await this.listener?.end();
+  }
+
+  private receive(payload: string): void {
+    const message = JSON.parse(payload) as { from: string; name: keyof Signals; value: never };
+    if (message.from !== this.replica) this.local.emit(message.name, message.value);
+  }
+
+  private reconnect(): void {
+    this.listener = null;
+    if (this.closed) return;
+    setTimeout(() => {
+      this.start()
+        .then(() => this.local.emit('pending', null))
+        .catch((error) => {
+          this.onError(error);
+          this.reconnect();
+        });
+    }, 1000).unref();
+  }
+}
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  const parts: T[][] = [];
+  for (let start = 0; start < items.length; start += size) parts.push(items.slice(start, start + size));
+  return parts;
+}

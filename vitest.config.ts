@@ -1,0 +1,26 @@
+import swc from 'unplugin-swc';
+import { defineConfig } from 'vitest/config';
+
+// Tests read the contract's source, so that they never see a stale build of it.
+const alias = { '@berth/contract': new URL('./contract/src/index.ts', import.meta.url).pathname };
+// esbuild emits no decorator metadata, which Nest's injection needs.
+const plugins = [swc.vite({ module: { type: 'es6' } })];
+const cluster = ['test/support/cluster.ts'];
+
+const project = (name: string, include: string[], more: object = {}) => ({
+  plugins,
+  resolve: { alias },
+  test: { name, include, exclude: ['**/node_modules/**', '**/dist/**'], ...more },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit', ['{src,contract,agent,cli}/**/*.spec.ts', 'test/rules/**/*.spec.ts']),
+      project('db', ['test/db/**/*.spec.ts'], { globalSetup: cluster, testTimeout: 20_000 }),
+      project('e2e', ['test/e2e/**/*.spec.ts'], { globalSetup: cluster, testTimeout: 60_000, hookTimeout: 60_000 }),
+      // Real containers on this machine: one file at a time, as root.
+      project('host', ['test/host/**/*.spec.ts'], { globalSetup: cluster, testTimeout: 120_000, hookTimeout: 180_000, fileParallelism: false }),
+    ],
+  },
+});
