@@ -1,0 +1,64 @@
+// What the agent's configuration tells the container runtime. Everything that is host-wide is named after `instance`,
+// so that several agents (and tests) can share one machine.
+import type { Capacity } from '@berth/contract';
+import type { Clock } from '../clock.js';
+
+export interface RuntimeOptions {
+  /** 1–10 lower-case letters or digits; names the bridge, the nft tables, the cgroup parent and /run/<instance>. */
+  readonly instance: string;
+  /** Absolute. Holds `images/` (the store), `tasks/` (writable layers, bundles) and `logs/`. */
+  readonly dataDirectory: string;
+  /** IPv4 in CIDR form, /16 to /28, for example 10.66.0.0/16. Its first address is the bridge's. */
+  readonly subnet: string;
+  /** First host user id handed to containers; ranges of 65,536 ids follow upon it. At least 100,000. */
+  readonly uidBase: number;
+  /** How many ranges may follow upon `uidBase`: the most tasks and ready slots at one time. */
+  readonly uidRanges: number;
+  /** `host[:port]` of registries to be spoken to without TLS, or with a certificate that nobody vouches for. */
+  readonly insecureRegistries: readonly string[];
+  /** A containers-auth.json(5) file, or null for anonymous pulls. */
+  readonly registryAuthFile: string | null;
+  readonly imagePullTimeoutMs: number;
+  /** Sandboxes (namespaces, address) kept ready ahead of need. */
+  readonly poolSize: number;
+  /** How many containers may be in the middle of their start at one time. */
+  readonly startConcurrency: number;
+  readonly logs: LogLimits;
+  /** Null: the machine's own size less a reserve for the system. */
+  readonly capacity: Capacity | null;
+  readonly clock: Clock;
+  /** Tells of things that are worth a line in the agent's log and are nobody's exception. */
+  readonly log: RuntimeLog;
+}
+
+export interface LogLimits {
+  /** A container's log file is put aside when it is larger than this. */
+  readonly maxFileBytes: number;
+  /** How many files that were put aside are kept, beside the current one. */
+  readonly maxRotatedFiles: number;
+  /** Logs of ended tasks are removed after this … */
+  readonly retentionMs: number;
+  /** … or earlier, oldest first, while all of them together are larger than this. */
+  readonly maxTotalBytes: number;
+}
+
+/** The part of pino's interface that the runtime uses. */
+export interface RuntimeLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export const runtimeDefaults = {
+  instance: 'berth',
+  subnet: '10.66.0.0/16',
+  uidBase: 1_000_000_000,
+  uidRanges: 4096,
+  insecureRegistries: [],
+  registryAuthFile: null,
+  imagePullTimeoutMs: 10 * 60_000,
+  poolSize: 16,
+  startConcurrency: 3,
+  logs: { maxFileBytes: 10 * 1024 * 1024, maxRotatedFiles: 3, retentionMs: 7 * 24 * 3_600_000, maxTotalBytes: 2 * 1024 ** 3 },
+  capacity: null,
+} as const satisfies Partial<RuntimeOptions>;
