@@ -20,7 +20,12 @@ export default defineConfig({
       project('db', ['test/db/**/*.spec.ts'], { globalSetup: cluster, testTimeout: 20_000 }),
       project('e2e', ['test/e2e/**/*.spec.ts'], { globalSetup: cluster, testTimeout: 60_000, hookTimeout: 60_000 }),
       // Real containers on this machine: one file at a time, as root.
-      project('host', ['test/host/**/*.spec.ts'], { globalSetup: cluster, testTimeout: 120_000, hookTimeout: 180_000, fileParallelism: false }),
+      project('host', ['test/host/**/*.spec.ts'], {
+        globalSetup: cluster,
+        testTimeout: 120_000,
+        hookTimeout: 180_000,
+        fileParallelism: false,
+      }),
     ],
   },
 });

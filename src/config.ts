@@ -5,23 +5,32 @@ import { z } from 'zod';
 
 const port = z.coerce.number().int().min(1).max(65_535);
 const milliseconds = z.coerce.number().int().min(1);
-const list = z
-  .string()
-  .transform((text) => text.split(',').map((part) => part.trim()).filter((part) => part !== ''));
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== ''),
+);
 
 export const roleNames = ['api', 'scheduler', 'gateway', 'worker'] as const;
 
 const schema = z.object({
   DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must begin with postgres://'),
   DATABASE_POOL: z.coerce.number().int().min(4).max(200).default(20),
-  REDIS_URL: z.string().regex(/^rediss?:\/\//, 'must begin with redis:// or rediss://').optional(),
+  REDIS_URL: z
+    .string()
+    .regex(/^rediss?:\/\//, 'must begin with redis:// or rediss://')
+    .optional(),
   BERTH_ROLES: list.pipe(z.array(z.enum(roleNames)).min(1)).default([...roleNames]),
   BERTH_REPLICA: z.string().default(`${hostname()}:${process.pid}`),
   BERTH_HTTP_HOST: z.string().default('127.0.0.1'),
   BERTH_HTTP_PORT: port.default(7070),
   BERTH_GATEWAY_HOST: z.string().default('127.0.0.1'),
   BERTH_GATEWAY_PORT: port.default(7071),
-  BERTH_GATEWAY_URL: z.string().regex(/^wss:\/\//).optional(),
+  BERTH_GATEWAY_URL: z
+    .string()
+    .regex(/^wss:\/\//)
+    .optional(),
   BERTH_PKI_DIR: z.string(),
   BERTH_OPERATOR_KEY: z.string().min(32).optional(),
   BERTH_DEFAULT_REGISTRY: z.string().default('127.0.0.1:7072'),
@@ -95,6 +104,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
 /** For people: every setting, secrets masked. */
 export function describeConfig(config: Config): string {
   const mask = (url: string | null) => url?.replace(/\/\/([^:@/]*):[^@]*@/, '//$1:***@') ?? null;
-  const shown = { ...config, databaseUrl: mask(config.databaseUrl), redisUrl: mask(config.redisUrl), operatorKey: config.operatorKey ? '***' : null };
+  const shown = {
+    ...config,
+    databaseUrl: mask(config.databaseUrl),
+    redisUrl: mask(config.redisUrl),
+    operatorKey: config.operatorKey ? '***' : null,
+  };
   return JSON.stringify(shown, null, 2);
 }

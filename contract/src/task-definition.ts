@@ -39,7 +39,10 @@ export const containerDefinitionSchema = z
     image: z
       .string()
       .max(maxImageRefLength)
-      .refine((text) => parseImageRef(text, 'localhost') !== null, 'must be an image reference such as busybox, team/api:1.4 or registry.example.com/api@sha256:…')
+      .refine(
+        (text) => parseImageRef(text, 'localhost') !== null,
+        'must be an image reference such as busybox, team/api:1.4 or registry.example.com/api@sha256:…',
+      )
       .describe('Without a registry, the bundled one is meant. Resolved to a digest when the definition is registered.'),
     entryPoint: argvSchema.min(1).optional().describe('In place of the image’s ENTRYPOINT; the image’s CMD is then not used.'),
     command: argvSchema.optional().describe('In place of the image’s CMD.'),
@@ -72,8 +75,15 @@ export const taskDefinitionInputSchema = z
   .strictObject({
     family: family.describe('Revisions are counted within a family.'),
     cpuMillis: cpuMillisSchema.default(250).describe('CPU of the whole task, in thousandths of a CPU.'),
-    memoryMiB: memoryMiBSchema.default(128).describe('Memory of the whole task, in MiB. Going over it kills the task’s process (OutOfMemory).'),
-    pidsLimit: z.int().min(limits.pids.min).max(limits.pids.max).default(limits.pids.default).describe('Processes and threads of the whole task.'),
+    memoryMiB: memoryMiBSchema
+      .default(128)
+      .describe('Memory of the whole task, in MiB. Going over it kills the task’s process (OutOfMemory).'),
+    pidsLimit: z
+      .int()
+      .min(limits.pids.min)
+      .max(limits.pids.max)
+      .default(limits.pids.default)
+      .describe('Processes and threads of the whole task.'),
     containers: z
       .array(containerDefinitionSchema)
       .min(limits.containersPerTask.min)
@@ -112,7 +122,9 @@ export const taskDefinitionSchema = z
     memoryMiB: z.int(),
     pidsLimit: z.int(),
     containers: z.array(
-      containerDefinitionSchema.extend({ imageDigest: z.string().describe('What the image’s tag meant at registration; this is what runs.') }).meta({ id: 'RegisteredContainer' }),
+      containerDefinitionSchema
+        .extend({ imageDigest: z.string().describe('What the image’s tag meant at registration; this is what runs.') })
+        .meta({ id: 'RegisteredContainer' }),
     ),
     tags: z.record(z.string(), z.string()),
     createdAt: z.iso.datetime(),

@@ -2,7 +2,15 @@
 import { z } from 'zod';
 import { limits } from './sizes.js';
 import { stopCodeNames } from './stop-code.js';
-import { argvSchema, containerNameSchema, cpuMillisSchema, environmentSchema, memoryMiBSchema, tagsSchema, taskDefinitionInputSchema } from './task-definition.js';
+import {
+  argvSchema,
+  containerNameSchema,
+  cpuMillisSchema,
+  environmentSchema,
+  memoryMiBSchema,
+  tagsSchema,
+  taskDefinitionInputSchema,
+} from './task-definition.js';
 import { containerStates, desiredStates, taskStates } from './task-state.js';
 
 export const stopCodeSchema = z.enum(stopCodeNames);
@@ -102,7 +110,10 @@ export type Task = z.output<typeof taskSchema>;
 export const taskListQuerySchema = z.strictObject({
   state: z
     .string()
-    .regex(new RegExp(`^(${taskStates.join('|')})(,(${taskStates.join('|')}))*$`), `must be one or more of ${taskStates.join(', ')}, separated by commas`)
+    .regex(
+      new RegExp(`^(${taskStates.join('|')})(,(${taskStates.join('|')}))*$`),
+      `must be one or more of ${taskStates.join(', ')}, separated by commas`,
+    )
     .optional(),
   family: z.string().max(128).optional(),
   name: z.string().max(63).optional(),
@@ -136,7 +147,13 @@ export type TaskEvent = z.output<typeof taskEventSchema>;
 
 export const logQuerySchema = z.strictObject({
   container: containerNameSchema.optional(),
-  tail: z.coerce.number().int().min(0).max(limits.logLines.max).default(limits.logLines.default).describe('At most this many of the newest lines.'),
+  tail: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(limits.logLines.max)
+    .default(limits.logLines.default)
+    .describe('At most this many of the newest lines.'),
   since: z.iso.datetime().optional(),
   follow: z
     .enum(['true', 'false'])
@@ -157,7 +174,10 @@ export const logLineSchema = z
   .meta({ id: 'LogLine' });
 export type LogLine = z.output<typeof logLineSchema>;
 
-const decimal = z.string().regex(/^-?\d+(\.\d+)?$/).describe('An exact decimal number.');
+const decimal = z
+  .string()
+  .regex(/^-?\d+(\.\d+)?$/)
+  .describe('An exact decimal number.');
 
 export const taskCostSchema = z
   .object({

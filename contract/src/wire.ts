@@ -79,7 +79,12 @@ export const taskReportSchema = z.object({
   version: z.int().min(1),
   state: z.enum(taskStates),
   /** When each state was reached, for those that were. */
-  reachedAt: z.object({ starting: instant.optional(), running: instant.optional(), stopping: instant.optional(), stopped: instant.optional() }),
+  reachedAt: z.object({
+    starting: instant.optional(),
+    running: instant.optional(),
+    stopping: instant.optional(),
+    stopped: instant.optional(),
+  }),
   address: z.string().nullable(),
   stopCode: stopCodeSchema.nullable(),
   stopReason: z.string().nullable(),
@@ -171,9 +176,18 @@ export const logStreamFrameSchema = z.object({
 export type LogStreamFrame = z.output<typeof logStreamFrameSchema>;
 
 /** Enrolment over TLS, before there is a client certificate. Renewal is the same without a token, over mTLS. */
-export const enrolRequestSchema = z.strictObject({ token: z.string().max(200), name: z.string().min(1).max(255), csr: z.string().max(8192) });
+export const enrolRequestSchema = z.strictObject({
+  token: z.string().max(200),
+  name: z.string().min(1).max(255),
+  csr: z.string().max(8192),
+});
 export const renewRequestSchema = z.strictObject({ csr: z.string().max(8192) });
-export const certificateResponseSchema = z.object({ hostId: hostIdSchema, certificate: z.string(), authority: z.string(), notAfter: instant });
+export const certificateResponseSchema = z.object({
+  hostId: hostIdSchema,
+  certificate: z.string(),
+  authority: z.string(),
+  notAfter: instant,
+});
 export type CertificateResponse = z.output<typeof certificateResponseSchema>;
 
 /**

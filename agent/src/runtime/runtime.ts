@@ -40,7 +40,10 @@ export interface Exit {
  * `absent`: its process never ran and never will (a container that was created and not let go counts, and is
  * removed). `running`: let go and not ended. `exited`: ended; the exit is kept until `cleanup`.
  */
-export type Observed = { readonly is: 'absent' } | { readonly is: 'running'; readonly startedAtMs: number } | { readonly is: 'exited'; readonly exit: Exit };
+export type Observed =
+  | { readonly is: 'absent' }
+  | { readonly is: 'running'; readonly startedAtMs: number }
+  | { readonly is: 'exited'; readonly exit: Exit };
 
 export interface LogRequest {
   readonly container: string | null;
