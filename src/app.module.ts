@@ -1,0 +1,30 @@
+// The control plane's composition root.
+import { type DynamicModule, Module } from '@nestjs/common';
+import { AccountsModule } from './accounts/accounts.module.js';
+import { AgentsModule } from './agents/agents.module.js';
+import { BillingModule } from './billing/billing.module.js';
+import type { Config } from './config.js';
+import { DbModule } from './db/db.module.js';
+import { HttpModule } from './http/http.module.js';
+import { JobsModule } from './jobs/jobs.module.js';
+import { PlacementModule } from './placement/placement.module.js';
+import { TasksModule } from './tasks/tasks.module.js';
+
+@Module({})
+export class AppModule {
+  static forRoot(config: Config): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        DbModule.forRoot(config),
+        AccountsModule,
+        TasksModule,
+        PlacementModule,
+        AgentsModule,
+        BillingModule,
+        JobsModule,
+        HttpModule,
+      ],
+    };
+  }
+}
