@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { type TaskDefinitionInput, taskDefinitionInputSchema } from './task-definition.js';
 import { runTasksSchema } from './task.js';
+import { type TaskDefinitionInput, taskDefinitionInputSchema } from './task-definition.js';
 
 const minimal: TaskDefinitionInput = { family: 'web', containers: [{ name: 'main', image: 'busybox' }] };
 
@@ -26,7 +26,11 @@ test.each<[string, unknown, string]>([
   ['nothing essential', { ...minimal, containers: [{ name: 'a', image: 'a', essential: false }] }, 'containers'],
   ['no image reference', { ...minimal, containers: [{ name: 'a', image: 'A B' }] }, 'containers.0.image'],
   ['a NUL in an argument', { ...minimal, containers: [{ name: 'a', image: 'a', command: ['a\0b'] }] }, 'containers.0.command.0'],
-  ['a relative working directory', { ...minimal, containers: [{ name: 'a', image: 'a', workingDirectory: 'x' }] }, 'containers.0.workingDirectory'],
+  [
+    'a relative working directory',
+    { ...minimal, containers: [{ name: 'a', image: 'a', workingDirectory: 'x' }] },
+    'containers.0.workingDirectory',
+  ],
 ])('refuses %s and names the field', (_, input, path) => {
   const parsed = taskDefinitionInputSchema.safeParse(input);
   expect(parsed.error?.issues[0]?.path.join('.')).toBe(path);
