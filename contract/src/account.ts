@@ -1,5 +1,6 @@
 // Tenants and their API keys, as the operator makes them.
 import { z } from 'zod';
+import { limits } from './sizes.js';
 
 /** `operator` is the platform's own role; the others act within one tenant. */
 export const roles = ['owner', 'developer', 'viewer', 'operator'] as const;
@@ -33,6 +34,8 @@ export const apiKeySchema = z
 export const createdApiKeySchema = apiKeySchema
   .extend({ secret: z.string().describe('The key itself. Shown only now; Berth keeps its hash.') })
   .meta({ id: 'CreatedApiKey' });
+export type ApiKey = z.output<typeof apiKeySchema>;
+export type CreatedApiKey = z.output<typeof createdApiKeySchema>;
 
 export const problemSchema = z
   .object({
@@ -44,7 +47,23 @@ export const problemSchema = z
   .meta({ id: 'Problem' });
 export type Problem = z.output<typeof problemSchema>;
 
+export const pageQuerySchema = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(limits.page.max).default(limits.page.default),
+  cursor: z.string().max(500).optional().describe('nextCursor of the page before.'),
+});
+export type PageQuery = z.output<typeof pageQuerySchema>;
+
 /** One page of a list; `nextCursor` is null on the last. */
 export function pageSchema<T extends z.ZodType>(item: T, id: string) {
   return z.object({ items: z.array(item), nextCursor: z.string().nullable() }).meta({ id });
 }
+
+/** Who a key belongs to, as the key's holder sees it. */
+export const whoamiSchema = z
+  .object({
+    role: z.enum(roles),
+    keyId: z.string(),
+    tenant: z.object({ id: z.string(), name: z.string() }).nullable().describe('Null for the operator.'),
+  })
+  .meta({ id: 'Whoami' });
+export type Whoami = z.output<typeof whoamiSchema>;

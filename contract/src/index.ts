@@ -3,6 +3,7 @@ export * from './account.js';
 export * from './error-codes.js';
 export * from './host.js';
 export * from './ids.js';
+export * from './image.js';
 export * from './image-ref.js';
 export * from './sizes.js';
 export * from './stop-code.js';

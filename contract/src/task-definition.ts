@@ -1,6 +1,7 @@
 // What a tenant may write in a task definition. Unknown fields are refused everywhere, so that a typing error in an
 // optional field is an error and not a surprise.
 import { z } from 'zod';
+import { pageQuerySchema } from './account.js';
 import { maxImageRefLength, parseImageRef } from './image-ref.js';
 import { limits } from './sizes.js';
 
@@ -132,3 +133,8 @@ export const taskDefinitionSchema = z
   })
   .meta({ id: 'TaskDefinition' });
 export type TaskDefinition = z.output<typeof taskDefinitionSchema>;
+
+export const taskDefinitionListQuerySchema = pageQuerySchema.extend({
+  family: family.optional().describe('Only this family; its newest revision comes first.'),
+});
+export type TaskDefinitionListQuery = z.output<typeof taskDefinitionListQuerySchema>;

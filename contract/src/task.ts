@@ -107,6 +107,8 @@ export const taskSchema = z
   .meta({ id: 'Task' });
 export type Task = z.output<typeof taskSchema>;
 
+export const tasksSchema = z.object({ items: z.array(taskSchema) }).meta({ id: 'Tasks' });
+
 export const taskListQuerySchema = z.strictObject({
   state: z
     .string()
@@ -173,6 +175,13 @@ export const logLineSchema = z
   })
   .meta({ id: 'LogLine' });
 export type LogLine = z.output<typeof logLineSchema>;
+
+export const logLinesSchema = z
+  .object({
+    items: z.array(logLineSchema),
+    truncated: z.boolean().describe('There were older lines than these that did not fit into one answer.'),
+  })
+  .meta({ id: 'LogLines' });
 
 const decimal = z
   .string()
