@@ -1,0 +1,38 @@
+// Placement in words: why a task got its host, and why it got none. Shown to tenants, so it names amounts and counts
+// but no other tenant's tasks.
+import type { PendingReason } from '@berth/contract';
+import type { HostRoom, Shape } from './fleet.js';
+import type { Filter } from './filters.js';
+
+export function formatCpu(millis: number): string {
+  return `${millis}m CPU`;
+}
+
+export function formatMemory(mib: number): string {
+  return `${mib} MiB`;
+}
+
+export function hostsInWords(count: number): string {
+  return count === 1 ? '1 host' : `${count} hosts`;
+}
+
+/** @param room the chosen host with the task already on it; @param candidates how many hosts could have taken it. */
+export function explainPlaced(room: HostRoom, candidates: number): string {
+  const choice = candidates === 1 ? 'the only host that fits' : `best fit of ${candidates} hosts`;
+  return `${choice}: leaves ${formatCpu(room.free.cpuMillis)}, ${roundedMemory(room.free.memoryMiB)}`;
+}
+
+/** @param turnedAway per filter, in the filters' order, the hosts that failed there. Their union is the whole fleet. */
+export function explainUnplaced(shape: Shape, turnedAway: ReadonlyMap<Filter, readonly HostRoom[]>): PendingReason {
+  const counts = [...turnedAway].map(([filter, rooms]) => ({ filter: filter.name, hosts: rooms.length, detail: filter.detail(rooms, shape) }));
+  // The last filter that turned hosts away is the one whose hosts came nearest.
+  const nearest = counts.at(-1);
+  return { summary: nearest?.detail ?? 'there are no hosts', filters: counts };
+}
+
+/** MiB below a GiB, else GiB to one decimal, rounded down: it must not promise more than there is. */
+function roundedMemory(mib: number): string {
+  if (mib < 1024) return formatMemory(mib);
+  const tenths = Math.floor((mib * 10) / 1024);
+  return `${Math.floor(tenths / 10)}.${tenths % 10} GiB`;
+}

@@ -1,0 +1,43 @@
+// The checklist that a host must pass to take a task, in order; a host is counted at the first point it fails.
+// A new constraint is a new entry here, and nothing else.
+import { formatCpu, formatMemory, hostsInWords } from './explain.js';
+import type { HostRoom, Shape } from './fleet.js';
+
+export interface Filter {
+  readonly name: string;
+  passes(room: HostRoom, shape: Shape): boolean;
+  /** What was wrong, in words, of the hosts that this filter turned away (at least one). */
+  detail(turnedAway: readonly HostRoom[], shape: Shape): string;
+}
+
+const hostActive: Filter = {
+  name: 'host-active',
+  passes: ({ host }) => host.state === 'active',
+  detail: (turnedAway) => `${hostsInWords(turnedAway.length)} not active: unreachable or lost`,
+};
+
+const taskSlots: Filter = {
+  name: 'task-slots',
+  passes: ({ free }) => free.taskSlots >= 1,
+  detail: (turnedAway) => `every task slot is taken on ${hostsInWords(turnedAway.length)}`,
+};
+
+const cpu = sizeFilter('cpu', 'cpuMillis', formatCpu);
+const memory = sizeFilter('memory', 'memoryMiB', formatMemory);
+
+export const filters: readonly Filter[] = [hostActive, taskSlots, cpu, memory];
+
+function sizeFilter(name: string, size: keyof Shape, format: (amount: number) => string): Filter {
+  return {
+    name,
+    passes: ({ free }, shape) => free[size] >= shape[size],
+    detail(turnedAway, shape) {
+      const largest = Math.max(...turnedAway.map(({ free }) => free[size]));
+      const whole = Math.max(...turnedAway.map(({ host }) => host.capacity[size]));
+      const needs = `needs ${format(shape[size])}`;
+      if (whole < shape[size]) return `${needs}; the largest host has ${format(whole)} in all`;
+      const where = turnedAway.filter(({ free }) => free[size] === largest).length;
+      return `${needs}; the largest free is ${format(Math.max(0, largest))} on ${hostsInWords(where)}`;
+    },
+  };
+}
