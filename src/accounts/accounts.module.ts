@@ -1,4 +1,16 @@
+// Tenants, API keys and their roles: who may do what. Not what they do.
 import { Module } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { AccessGuard } from './access.guard.js';
+import { AccountsService } from './accounts.service.js';
+import { AccountsStore } from './accounts.store.js';
+import { Authenticator } from './authenticator.service.js';
+import { RequestLimit } from './request-limit.service.js';
+import { TenantsController } from './tenants.controller.js';
+import { WhoamiController } from './whoami.controller.js';
 
-@Module({})
+@Module({
+  controllers: [TenantsController, WhoamiController],
+  providers: [AccountsStore, AccountsService, Authenticator, RequestLimit, { provide: APP_GUARD, useClass: AccessGuard }],
+})
 export class AccountsModule {}

@@ -1,6 +1,7 @@
 // Who is calling, as the guard found out from the API key, and how a controller says who may.
 import type { Role, TenantId } from '@berth/contract';
-import { createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
+import { applyDecorators, createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
+import { ApiExtension } from '@nestjs/swagger';
 
 export interface Caller {
   /** Null for the operator, who acts for the platform and within no tenant. */
@@ -23,7 +24,10 @@ export const publicRoute = 'berth:public';
  * an operator's key opens only operator routes, and no tenant's key opens those. A route with neither this nor
  * `@Public()` is refused to everybody.
  */
-export const RequireRole = (role: Role) => SetMetadata(requiredRole, role);
+export const RequireRole = (role: Role) => applyDecorators(SetMetadata(requiredRole, role), ApiExtension('x-required-role', role));
+
+/** For whoever has a valid key, the operator included. */
+export const AnyRole = () => applyDecorators(SetMetadata(requiredRole, 'any'), ApiExtension('x-required-role', 'any'));
 
 /** Open to everybody, without a key. */
 export const Public = () => SetMetadata(publicRoute, true);
