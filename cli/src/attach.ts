@@ -1,0 +1,125 @@
+// Staying with tasks until they end: shows what they wait for, streams what they write, stops them on Ctrl-C.
+import { type LogLine, stateRank, type Task } from '@berth/contract';
+import { type Api } from './client.js';
+import { exitCodes } from './exit-codes.js';
+import { inert } from './format.js';
+import { followTask } from './live-logs.js';
+import { plainOutput, prefixedOutput } from './log-output.js';
+import { describeEnd } from './task-end.js';
+import { stopTask, until, untilStopped } from './tasks.js';
+import { note, print, spinner, write } from './terminal.js';
+
+interface Options {
+  readonly output: 'table' | 'json';
+  /** Milliseconds, from now. */
+  readonly timeout?: number;
+}
+
+export interface Attached {
+  readonly tasks: readonly Task[];
+  readonly timedOut: boolean;
+}
+
+/** Logs followed at a time; the others' are printed as these end. */
+const parallelLogs = 32;
+
+/** @returns the stopped tasks in their order. Ends the process when interrupted a second time. */
+export async function attach(api: Api, tasks: readonly Task[], { output, timeout }: Options): Promise<Attached> {
+  const ids = tasks.map((task) => task.id);
+  const stopAll = (reason: string) => Promise.all(ids.map((id) => stopTask(api, id, reason)));
+  const signals = onInterrupt(() => stopAll('Interrupted at the command line.'), ids.length);
+  let timedOut = false;
+  const timer = setTimeout(
+    () => {
+      timedOut = true;
+      note('berth: the time is up; stopping.');
+      stopAll('Its --timeout at the command line was over.').catch(fatal);
+    },
+    timeout ?? 2 ** 31 - 1,
+  );
+  try {
+    const show = shower(output, ids.length > 1);
+    await waitForFirst(api, ids);
+    await inParallel(ids, parallelLogs, (id) => streamLog(api, id, show.line));
+    await show.end();
+    const ended = await untilStopped(api, ids);
+    for (const task of ended) tell(task, ids.length > 1);
+    return { tasks: ended, timedOut };
+  } finally {
+    clearTimeout(timer);
+    signals.off();
+  }
+}
+
+const started = (task: Task) => stateRank(task.state) >= stateRank('starting');
+
+/** Shows why the tasks wait, until the first has something to say. */
+async function waitForFirst(api: Api, ids: readonly string[]): Promise<void> {
+  const wheel = spinner();
+  const begun = performance.now();
+  const [first = ''] = ids;
+  try {
+    await until(api, [first], started, ([task]) => {
+      if (task && performance.now() - begun > 400) wheel.show(inert(waitingFor(task)));
+    });
+  } finally {
+    wheel.stop();
+  }
+}
+
+function waitingFor(task: Task): string {
+  if (task.state === 'pending') return `waiting for a host: ${task.pending?.summary ?? 'not looked at yet'}`;
+  return `starting on ${task.host?.name ?? 'its host'}`;
+}
+
+async function streamLog(api: Api, id: string, show: (id: string, line: LogLine) => Promise<void>): Promise<void> {
+  await until(api, [id], started);
+  try {
+    for await (const line of followTask(api, id, { tail: 10_000 })) await show(id, line);
+  } catch (error) {
+    // The output is lost to us, not the task: its end and its exit code still count.
+    note(`berth: the log of ${id.slice(0, 8)} cannot be followed: ${inert((error as Error).message)}`);
+  }
+}
+
+function shower(output: 'table' | 'json', several: boolean) {
+  if (output === 'json')
+    return { line: (id: string, line: LogLine) => print(JSON.stringify({ taskId: id, ...line })), end: async () => {} };
+  if (!several) {
+    const plain = plainOutput(write);
+    return { line: (_id: string, line: LogLine) => plain(line), end: async () => {} };
+  }
+  const prefixed = prefixedOutput(write);
+  return { line: (id: string, line: LogLine) => prefixed.line(id.slice(0, 8), line), end: prefixed.end };
+}
+
+function tell(task: Task, several: boolean): void {
+  const end = describeEnd(task);
+  if (end !== null) note(`berth: ${several ? `${task.id.slice(0, 8)}: ` : ''}${inert(end)}`);
+}
+
+/** The first Ctrl-C stops the tasks and stays with them; the second leaves them to Berth. */
+function onInterrupt(stop: () => Promise<unknown>, count: number): { off(): void } {
+  let times = 0;
+  const interrupt = () => {
+    times += 1;
+    if (times > 1) process.exit(exitCodes.interrupted);
+    note(`berth: stopping ${count === 1 ? 'the task' : `${count} tasks`}; Ctrl-C again leaves at once.`);
+    stop().catch(fatal);
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  return { off: () => process.off('SIGINT', interrupt).off('SIGTERM', interrupt) };
+}
+
+function fatal(error: unknown): void {
+  note(`berth: stopping failed: ${inert((error as Error).message)}`);
+  process.exit(exitCodes.failed);
+}
+
+async function inParallel<T>(items: readonly T[], width: number, work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const lane = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(width, queue.length) }, lane));
+}

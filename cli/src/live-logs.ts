@@ -1,0 +1,42 @@
+// Following a task's log at the API: binds followLogs to the client.
+import { isTerminal, type LogLine } from '@berth/contract';
+import { type Api, passes } from './client.js';
+import { followLogs } from './follow-logs.js';
+import { inert } from './format.js';
+import { getTask } from './tasks.js';
+import { note } from './terminal.js';
+
+interface Request {
+  readonly tail: number;
+  readonly since?: string | undefined;
+  readonly container?: string | undefined;
+  readonly signal?: AbortSignal;
+}
+
+/** Every line of the task once, until its log ends, over as many connections as it takes. */
+export function followTask(api: Api, id: string, { tail, since, container, signal }: Request): AsyncGenerator<LogLine> {
+  let told = false;
+  return followLogs(
+    {
+      open: (query) =>
+        api.events(
+          `/v1/tasks/${id}/logs`,
+          {
+            follow: 'true',
+            tail: String(query.tail),
+            ...(query.since && { since: query.since }),
+            ...(container && { container }),
+          },
+          signal,
+        ),
+      hasEnded: async () => isTerminal((await getTask(api, id)).state),
+      passes: (error) => !signal?.aborted && passes(error),
+      wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      onBreak: (error) => {
+        if (!told) note(`berth: ${inert((error as Error).message)} Trying again; the task is not affected.`);
+        told = true;
+      },
+    },
+    { tail, since },
+  );
+}

@@ -1,0 +1,65 @@
+// The `berth` command: puts the verbs together, and turns failures into a sentence and an exit code.
+import { Command, CommanderError } from 'commander';
+import { debug } from './config.js';
+import { exitCodes } from './exit-codes.js';
+import { describeFailure } from './failure.js';
+import { markCommand } from './run-request.js';
+import { note } from './terminal.js';
+import { addContext } from './verbs/context.js';
+import { addCost } from './verbs/cost.js';
+import { addDefine } from './verbs/define.js';
+import { addDefinitions } from './verbs/definitions.js';
+import { addEvents } from './verbs/events.js';
+import { addHost } from './verbs/host.js';
+import { addHosts } from './verbs/hosts.js';
+import { addImages } from './verbs/images.js';
+import { addInspect } from './verbs/inspect.js';
+import { addLogs } from './verbs/logs.js';
+import { addPs } from './verbs/ps.js';
+import { addRun } from './verbs/run.js';
+import { addStop } from './verbs/stop.js';
+import { addVersion } from './verbs/version.js';
+
+const inOrderOfHelp = [
+  ...[addRun, addPs, addLogs, addStop, addInspect, addEvents, addCost],
+  ...[addDefine, addDefinitions, addImages, addHosts, addHost, addContext, addVersion],
+];
+
+const program = new Command('berth')
+  .description('Runs containers on Berth.')
+  .helpCommand('help [verb]', 'show what a verb does, with examples')
+  .showHelpAfterError('See "berth --help", or "berth VERB --help" for examples.')
+  .exitOverride();
+for (const add of inOrderOfHelp) add(program);
+for (const command of [...program.commands, ...program.commands.flatMap((verb) => verb.commands)])
+  command.exitOverride().copyInheritedSettings(program);
+
+async function main(words: readonly string[]): Promise<void> {
+  try {
+    await program.parseAsync(words[0] === 'run' ? ['run', ...markCommand(words.slice(1), flagsOfRun())] : words, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    else fail(error);
+  }
+}
+
+function flagsOfRun() {
+  const run = program.commands.find((command) => command.name() === 'run');
+  return (run?.options ?? []).map(({ short, long, required }) => ({ short, long, takesValue: required }));
+}
+
+function fail(error: unknown): void {
+  const { lines, exitCode } = describeFailure(error);
+  lines.forEach(note);
+  if (debug && error instanceof Error) note(error.stack ?? '');
+  process.exitCode = exitCode;
+}
+
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitCodes.brokenPipe);
+    throw error;
+  });
+}
+
+await main(process.argv.slice(2));

@@ -1,0 +1,98 @@
+// From the words after `berth run` to the body of POST /v1/tasks.
+import { parseImageRef, type RunTasksInput } from '@berth/contract';
+import { usage } from './failure.js';
+
+export interface RunOptions {
+  readonly cpu?: number;
+  readonly memory?: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly count: number;
+  readonly name?: string;
+  readonly tag: Readonly<Record<string, string>>;
+  readonly entrypoint?: string;
+  readonly user?: string;
+  readonly workdir?: string;
+  readonly readOnly?: boolean;
+  /** Milliseconds. */
+  readonly stopTimeout?: number;
+}
+
+/**
+ * The task definition is sent along: the API registers it, or finds the same one again. Its family is named after the
+ * image, so `berth definitions` shows what ran.
+ * @throws Failure (usage) when `image` is no image reference.
+ */
+export function runRequest(image: string, command: readonly string[], options: RunOptions): RunTasksInput {
+  const name = nameAfter(image);
+  return {
+    definition: {
+      family: name,
+      ...(options.cpu !== undefined && { cpuMillis: options.cpu }),
+      ...(options.memory !== undefined && { memoryMiB: options.memory }),
+      containers: [
+        {
+          name,
+          image,
+          environment: { ...options.env },
+          ...(command.length > 0 && { command: [...command] }),
+          ...(options.entrypoint !== undefined && { entryPoint: [options.entrypoint] }),
+          ...(options.user !== undefined && { user: options.user }),
+          ...(options.workdir !== undefined && { workingDirectory: options.workdir }),
+          ...(options.readOnly && { readonlyRootFilesystem: true }),
+          ...(options.stopTimeout !== undefined && { stopTimeoutSeconds: Math.ceil(options.stopTimeout / 1000) }),
+        },
+      ],
+    },
+    count: options.count,
+    ...(options.name !== undefined && { name: options.name }),
+    tags: { ...options.tag },
+  };
+}
+
+function nameAfter(image: string): string {
+  const reference = parseImageRef(image, 'localhost');
+  if (!reference) {
+    throw usage(`"${image}" is not an image reference.`, 'It looks like busybox, team/api:1.4 or registry.example.com/api@sha256:…');
+  }
+  const last = reference.repository.split('/').at(-1) ?? '';
+  const name = last
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, 63)
+    .replace(/^-|-$/g, '');
+  return name || 'task';
+}
+
+/** What of commander's options this file has to know. */
+export interface Flag {
+  readonly short?: string | undefined;
+  readonly long?: string | undefined;
+  readonly takesValue: boolean;
+}
+
+/**
+ * Puts a `--` before the container's command when the user left it out, so that `run busybox ls -l` means what it does
+ * in Docker: the image is the first word that is no option, the command begins at the second.
+ */
+export function markCommand(words: readonly string[], flags: readonly Flag[]): string[] {
+  let image = false;
+  for (let index = 0; index < words.length; index += 1) {
+    const word = words[index] ?? '';
+    if (word === '--') break;
+    if (word.startsWith('-') && word !== '-') {
+      if (valueFollows(word, flags)) index += 1;
+    } else if (image) {
+      return [...words.slice(0, index), '--', ...words.slice(index)];
+    } else {
+      image = true;
+    }
+  }
+  return [...words];
+}
+
+function valueFollows(word: string, flags: readonly Flag[]): boolean {
+  if (word.startsWith('--')) return flags.some((flag) => flag.long === word && flag.takesValue);
+  // -de K=V: the last of bundled letters may take the next word; a letter before it that takes a value has it here.
+  const letters = word.slice(1);
+  const first = [...letters].findIndex((letter) => flags.some((flag) => flag.short === `-${letter}` && flag.takesValue));
+  return first >= 0 && first === letters.length - 1;
+}

@@ -1,0 +1,76 @@
+// One task as a row or a sheet for people.
+import type { Task } from '@berth/contract';
+import { ago, cpu, duration, memory, shorten } from './format.js';
+
+export const taskHead = ['TASK', 'NAME', 'DEFINITION', 'STATE', 'CREATED', 'HOST', 'ADDRESS'] as const;
+
+export function taskRow(task: Task, nowMs: number): string[] {
+  return [
+    task.id.slice(0, 8),
+    task.name ?? '',
+    shorten(task.taskDefinition, 40),
+    stateInWords(task, nowMs),
+    ago(task.createdAt, nowMs),
+    task.host?.name ?? '',
+    task.address ?? '',
+  ];
+}
+
+/** `running 3m`, `stopped (0) 2h ago`, `pending: needs 8192 MiB; …`. */
+export function stateInWords(task: Task, nowMs: number): string {
+  if (task.state === 'pending' && task.pending) return `pending: ${shorten(task.pending.summary, 60)}`;
+  if (task.state === 'running' && task.startedAt) return `running ${duration(nowMs - Date.parse(task.startedAt))}`;
+  if (task.state !== 'stopped') return task.state;
+  const codes = task.containers.flatMap(({ exitCode }) => (exitCode === null ? [] : [exitCode]));
+  const how = codes.length > 0 ? codes.join(', ') : task.stopCode;
+  return `stopped (${how})${task.stoppedAt ? ` ${ago(task.stoppedAt, nowMs)}` : ''}`;
+}
+
+/** Everything that is known about a task, in the order in which it came to be. */
+export function taskSheet(task: Task, nowMs: number): [string, string | null][] {
+  const when = (instant: string | null) => (instant ? `${instant} (${ago(instant, nowMs)})` : null);
+  return [
+    ['Task', task.id],
+    ['Name', task.name],
+    ['Definition', task.taskDefinition],
+    ['State', task.desiredState === 'stopped' && task.state !== 'stopped' ? `${task.state}, to be stopped` : task.state],
+    ['Size', `${cpu(task.cpuMillis)} CPU, ${memory(task.memoryMiB)}`],
+    ['Waits for', task.pending?.summary ?? null],
+    ['Host', task.host ? `${task.host.name} (${task.host.id})` : null],
+    ['Placed because', task.placement],
+    ['Address', task.address],
+    ['Tags', pairs(task.tags)],
+    ['Created', when(task.createdAt)],
+    ['Placed', when(task.placedAt)],
+    ['Started', when(task.startedAt)],
+    ['Stopped', when(task.stoppedAt)],
+    ['Stop code', task.stopCode],
+    ['Stop reason', task.stopReason],
+    ['Start took', timings(task.startTimings)],
+  ];
+}
+
+export const containerHead = ['CONTAINER', 'STATE', 'EXIT', 'IMAGE', 'REASON'] as const;
+
+export function containerRows(task: Task): string[][] {
+  return task.containers.map(({ name, state, exitCode, signal, image, reason }) => [
+    name,
+    state,
+    exitCode === null ? '' : `${exitCode}${signal ? ` (${signal})` : ''}`,
+    image,
+    reason ?? '',
+  ]);
+}
+
+export function pairs(record: Readonly<Record<string, string>>): string | null {
+  const entries = Object.entries(record);
+  return entries.length === 0 ? null : entries.map(([key, value]) => `${key}=${value}`).join(', ');
+}
+
+/** `31.4 ms: image 0.4, sandbox 1.2, create 29.8`. */
+function timings(parts: Readonly<Record<string, number>> | null): string | null {
+  if (!parts) return null;
+  return Object.entries(parts)
+    .map(([name, ms]) => `${name} ${ms.toFixed(1)} ms`)
+    .join(', ');
+}

@@ -1,0 +1,57 @@
+import { type LogLine, limits } from '@berth/contract';
+import type { Command } from 'commander';
+import { type Api, answer, connect } from '../client.js';
+import { currentContext } from '../config.js';
+import { clockTime } from '../format.js';
+import { followTask } from '../live-logs.js';
+import { plainOutput } from '../log-output.js';
+import { sinceOption, wholeNumber } from '../option-values.js';
+import { taskIdOf } from '../tasks.js';
+import { note, print, write } from '../terminal.js';
+import { addVerb, type CommonOptions } from '../verb.js';
+
+interface Options extends CommonOptions {
+  readonly follow?: boolean;
+  readonly tail: number;
+  readonly since?: string;
+  readonly container?: string;
+  readonly timestamps?: boolean;
+}
+
+export function addLogs(program: Command): void {
+  addVerb(program, 'logs <task>', 'Print what a task wrote, also after it has stopped', [
+    ['berth logs 3f0e6a52', 'the newest 1000 lines'],
+    ['berth logs -f --tail 10 web', 'the last ten, then each new one until the task ends'],
+    ['berth logs --since 10m -t 3f0e6a52', 'of the last ten minutes, with times'],
+  ])
+    .option('-f, --follow', 'go on until the task ends')
+    .option('-n, --tail <lines>', 'at most this many of the newest', wholeNumber('--tail', 0, limits.logLines.max), limits.logLines.default)
+    .option('--since <time>', 'only lines since then: 10m, 2h, 2026-01-31T12:00:00Z', (text) => sinceOption(text, Date.now()))
+    .option('-c, --container <name>', 'only this container of the task')
+    .option('-t, --timestamps', 'each line behind its time (UTC)')
+    .action(logs);
+}
+
+async function logs(task: string, options: Options): Promise<void> {
+  const api = connect(currentContext(options.context));
+  const id = await taskIdOf(api, task);
+  const show = printer(options);
+  for await (const line of linesOf(api, id, options)) await show(line);
+}
+
+function printer({ output, timestamps }: Options): (line: LogLine) => Promise<void> {
+  if (output === 'json') return (line) => print(JSON.stringify(line));
+  if (!timestamps) return plainOutput(write);
+  return (line) => plainOutput(write)({ ...line, text: `${clockTime(line.at)} ${line.text}` });
+}
+
+async function* linesOf(api: Api, id: string, { follow, tail, since, container }: Options): AsyncGenerator<LogLine> {
+  if (follow) {
+    yield* followTask(api, id, { tail, since, container });
+    return;
+  }
+  const query = { tail, ...(since && { since }), ...(container && { container }) };
+  const found = await answer(api.GET('/v1/tasks/{id}/logs', { params: { path: { id }, query } }));
+  if (found.truncated) note('There are older lines than these; --tail shows more of them.');
+  yield* found.items;
+}
