@@ -3,8 +3,8 @@
 // on the machine, and the files stay root's.
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { mkdir, readdir, readFile, readlink, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,6 +17,8 @@ export interface Postgres {
   /** Connection URL of the database `berth`. */
   readonly url: string;
   readonly pid: number;
+  /** Resolves when the server has ended, with how. */
+  readonly exited: Promise<string>;
   /** Fast shutdown: open transactions are rolled back, everything committed is on disk. */
   stop(): Promise<void>;
 }
@@ -26,9 +28,12 @@ interface Options {
   port: number;
   /** For throw-away test clusters only: commits don't wait for the disk. */
   unsafeNoSync?: boolean;
+  /** Where the server writes its log; without it only a failed start's complaint is kept. */
+  logFile?: string;
 }
 
 const asOrdinaryUser = ['--user', '--map-user=1000', '--'];
+const environment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
 
 function nativeDirectory(): string {
   const require = createRequire(import.meta.url);
@@ -37,11 +42,11 @@ function nativeDirectory(): string {
 }
 
 /** Starts PostgreSQL on loopback and waits until it answers. Makes the cluster first if there is none. */
-export async function startPostgres({ directory, port, unsafeNoSync = false }: Options): Promise<Postgres> {
+export async function startPostgres({ directory, port, unsafeNoSync = false, logFile }: Options): Promise<Postgres> {
   const data = join(directory, 'data');
   const passwordFile = join(directory, 'password');
   if (!existsSync(join(data, 'PG_VERSION'))) await initialise(directory, data, passwordFile);
-  await stopStale(data);
+  await stopStalePostgres(directory);
   const settings = {
     port: String(port),
     listen_addresses: '127.0.0.1',
@@ -53,28 +58,37 @@ export async function startPostgres({ directory, port, unsafeNoSync = false }: O
     ...(unsafeNoSync ? { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' } : {}),
   };
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  // A file, not a pipe: a pipe would break when the supervisor is killed, and the server is to live on.
+  const errorsFile = logFile ?? join(directory, 'startup.log');
+  const errors = openSync(errorsFile, logFile ? 'a' : 'w');
   const child = spawn('unshare', [...asOrdinaryUser, join(nativeDirectory(), 'bin', 'postgres'), '-D', data, ...args], {
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'ignore', errors],
     detached: true,
-    env: { PATH: process.env.PATH, LC_ALL: 'C' },
+    env: environment,
   });
-  let complaint = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    complaint = (complaint + chunk.toString()).slice(-4000);
+  closeSync(errors);
+  const exited = new Promise<string>((resolve) => {
+    child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
+    child.once('error', (error) => resolve(error.message));
   });
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  let hasExited = false;
+  exited.then(() => {
+    hasExited = true;
+  });
   const password = await readFile(passwordFile, 'utf8');
   const url = (database: string) => `postgres://berth:${password}@127.0.0.1:${port}/${database}`;
   try {
-    await waitUntilReady(url('postgres'), () => child.exitCode !== null);
+    await waitUntilReady(url('postgres'), () => hasExited);
   } catch (error) {
     child.kill('SIGQUIT');
-    throw new Error(`PostgreSQL did not start in ${data}: ${complaint.trim() || (error as Error).message}`);
+    const complaint = (await readFile(errorsFile, 'utf8')).trim().split('\n').slice(-3).join(' ');
+    throw new Error(`PostgreSQL did not start in ${data}: ${complaint || (error as Error).message}`);
   }
   await ensureDatabase(url('postgres'));
   return {
     url: url('berth'),
     pid: child.pid as number,
+    exited,
     async stop() {
       child.kill('SIGINT');
       await exited;
@@ -90,22 +104,40 @@ async function initialise(directory: string, data: string, passwordFile: string)
   await writeFile(passwordFile, randomBytes(24).toString('base64url'), { mode: 0o600 });
   const initdb = join(nativeDirectory(), 'bin', 'initdb');
   const options = ['-U', 'berth', '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '--encoding=UTF8', '--locale=C', '--no-sync'];
-  await run('unshare', [...asOrdinaryUser, initdb, '-D', fresh, ...options], { env: { PATH: process.env.PATH, LC_ALL: 'C' } });
+  await run('unshare', [...asOrdinaryUser, initdb, '-D', fresh, ...options], { env: environment });
   await rename(fresh, data);
 }
 
-/** A supervisor that was killed leaves its server running; two on one directory must never be. */
-async function stopStale(data: string): Promise<void> {
+/**
+ * A supervisor that was killed leaves its server running, and a server that was killed leaves its sessions: two
+ * generations on one directory would destroy it. So all of them go before the lock file does.
+ */
+export async function stopStalePostgres(directory: string): Promise<void> {
+  const data = join(directory, 'data');
   const file = join(data, 'postmaster.pid');
   const pid = Number((await readFile(file, 'utf8').catch(() => '')).split('\n')[0]);
-  if (!pid || !(await isPostgresOn(pid, data))) return rm(file, { force: true });
-  process.kill(pid, 'SIGINT');
-  for (let waited = 0; waited < 30_000 && existsSync(`/proc/${pid}`); waited += 50) await sleep(50);
+  const live = await processesIn(data);
+  if (live.includes(pid)) process.kill(pid, 'SIGINT');
+  for (let waited = 0; (await processesIn(data)).length > 0; waited += 50) {
+    if (waited === 30_000) for (const left of await processesIn(data)) process.kill(left, 'SIGKILL');
+    await sleep(50);
+  }
+  await rm(file, { force: true });
 }
 
-async function isPostgresOn(pid: number, data: string): Promise<boolean> {
-  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  return commandLine.includes('postgres') && commandLine.includes(data);
+/** All processes of a server have its data directory as their working directory. */
+async function processesIn(data: string): Promise<number[]> {
+  const real = await realpath(data).catch(() => data);
+  const pids = (await readdir('/proc')).map(Number).filter((pid) => pid > 0);
+  const inData = await Promise.all(
+    pids.map((pid) =>
+      readlink(`/proc/${pid}/cwd`).then(
+        (cwd) => cwd === real,
+        () => false,
+      ),
+    ),
+  );
+  return pids.filter((_, index) => inData[index]);
 }
 
 async function waitUntilReady(url: string, hasExited: () => boolean): Promise<void> {
