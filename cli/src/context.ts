@@ -30,7 +30,8 @@ export function chooseContext(file: ContextFile | null, overrides: Overrides): C
   const stored = storedContext(file, overrides);
   const url = overrides.context ? stored?.url : (overrides.url ?? stored?.url);
   if (!url) throw noContext();
-  const same = stored !== null && origin(url) === origin(stored.url);
+  const asked = origin(url);
+  const same = stored !== null && asked === origin(stored.url);
   const fromEnvironment = overrides.context === undefined;
   return {
     name: same && stored ? stored.name : 'BERTH_URL',
