@@ -36,5 +36,5 @@ export async function teardownHost(settings: Settings): Promise<void> {
 
 /** Whether the agent has its certificate; until then it needs a token. */
 export function isEnrolled(settings: Settings): boolean {
-  return existsSync(join(pathsOf(settings).agent, 'identity.json'));
+  return existsSync(join(pathsOf(settings).agent, 'identity/identity.json'));
 }
