@@ -1,13 +1,13 @@
 // Staying with tasks until they end: shows what they wait for, streams what they write, stops them on Ctrl-C.
-import { type LogLine, stateRank, type Task } from '@berth/contract';
+import { type LogLine, limits, stateRank, type Task } from '@berth/contract';
 import { type Api } from './client.js';
 import { exitCodes } from './exit-codes.js';
 import { inert } from './format.js';
 import { followTask } from './live-logs.js';
 import { plainOutput, prefixedOutput } from './log-output.js';
 import { describeEnd } from './task-end.js';
-import { stopTask, until, untilStopped } from './tasks.js';
-import { note, print, spinner, write } from './terminal.js';
+import { stopTask, untilStopped } from './tasks.js';
+import { note, print, type Spinner, spinner, write } from './terminal.js';
 
 interface Options {
   readonly output: 'table' | 'json';
@@ -37,34 +37,46 @@ export async function attach(api: Api, tasks: readonly Task[], { output, timeout
     },
     timeout ?? 2 ** 31 - 1,
   );
+  const wheel = spinner();
+  const waiting = showWaiting(api, ids, wheel);
   try {
     const show = shower(output, ids.length > 1);
-    await waitForFirst(api, ids);
-    await inParallel(ids, parallelLogs, (id) => streamLog(api, id, show.line));
+    await inParallel(ids, parallelLogs, (id) =>
+      streamLog(api, id, (line) => {
+        waiting.abort();
+        wheel.stop();
+        return show.line(id, line);
+      }),
+    );
+    wheel.stop();
     await show.end();
     const ended = await untilStopped(api, ids);
     for (const task of ended) tell(task, ids.length > 1);
     return { tasks: ended, timedOut };
   } finally {
+    waiting.abort();
+    wheel.stop();
     clearTimeout(timer);
     signals.off();
   }
 }
 
-const started = (task: Task) => stateRank(task.state) >= stateRank('starting');
-
-/** Shows why the tasks wait, until the first has something to say. */
-async function waitForFirst(api: Api, ids: readonly string[]): Promise<void> {
-  const wheel = spinner();
+/** Shows what the first task waits for, until it has started or the caller aborts. */
+function showWaiting(api: Api, [first = '']: readonly string[], wheel: Spinner): AbortController {
+  const over = new AbortController();
   const begun = performance.now();
-  const [first = ''] = ids;
-  try {
-    await until(api, [first], started, ([task]) => {
-      if (task && performance.now() - begun > 400) wheel.show(inert(waitingFor(task)));
-    });
-  } finally {
-    wheel.stop();
-  }
+  const watch = async () => {
+    for await (const { event, data } of await api.events(`/v1/tasks/${first}/watch`, {}, over.signal)) {
+      if (event !== 'message') return;
+      const task = JSON.parse(data) as Task;
+      if (stateRank(task.state) >= stateRank('running')) return wheel.stop();
+      // Most tasks start sooner than anybody reads.
+      setTimeout(() => over.signal.aborted || wheel.show(inert(waitingFor(task))), Math.max(0, begun + 400 - performance.now())).unref();
+    }
+  };
+  // Only for the eye: when it fails, the log and the end of the task still come.
+  watch().catch(() => wheel.stop());
+  return over;
 }
 
 function waitingFor(task: Task): string {
@@ -72,10 +84,9 @@ function waitingFor(task: Task): string {
   return `starting on ${task.host?.name ?? 'its host'}`;
 }
 
-async function streamLog(api: Api, id: string, show: (id: string, line: LogLine) => Promise<void>): Promise<void> {
-  await until(api, [id], started);
+async function streamLog(api: Api, id: string, show: (line: LogLine) => Promise<void>): Promise<void> {
   try {
-    for await (const line of followTask(api, id, { tail: 10_000 })) await show(id, line);
+    for await (const line of followTask(api, id, { tail: limits.logLines.max })) await show(line);
   } catch (error) {
     // The output is lost to us, not the task: its end and its exit code still count.
     note(`berth: the log of ${id.slice(0, 8)} cannot be followed: ${inert((error as Error).message)}`);

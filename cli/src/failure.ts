@@ -54,6 +54,6 @@ export function describeFailure(error: unknown): { lines: string[]; exitCode: nu
   }
   const lines = [`berth: ${inert(error.message)}`];
   if (error.hint) lines.push(inert(error.hint));
-  if (error.problem) lines.push(`Request id: ${inert(error.problem.requestId)}`);
+  if (error.problem?.requestId) lines.push(`Request id: ${inert(error.problem.requestId)}`);
   return { lines, exitCode: error.exitCode };
 }

@@ -2,6 +2,7 @@
 // over; opening a connection, looking at the task and waiting are the caller's.
 import { type LogLine, type LogQuery, limits } from '@berth/contract';
 import type { ServerEvent } from './event-stream.js';
+import { refused } from './failure.js';
 import { SeenLines } from './seen-lines.js';
 
 export interface FollowPorts {
@@ -36,11 +37,10 @@ export async function* followLogs(ports: FollowPorts, start: Start): AsyncGenera
     try {
       for await (const { event, data } of await ports.open(query)) {
         if (event === 'end') return;
-        if (event === 'error') throw new Error((JSON.parse(data) as { message: string }).message);
+        if (event === 'error') throw refused({ requestId: '', ...(JSON.parse(data) as { code: string; message: string }) });
         tries = 0;
-        for (const line of linesOf(data)) {
-          if (seen.accept(line)) yield line;
-        }
+        const line = JSON.parse(data) as LogLine;
+        if (seen.accept(line)) yield line;
       }
       if (ended) return;
     } catch (error) {
@@ -51,14 +51,6 @@ export async function* followLogs(ports: FollowPorts, start: Start): AsyncGenera
     await ports.wait(Math.min(5000, 100 * 2 ** Math.min(tries, 6)));
     query = { tail: limits.logLines.max, since: seen.resumeFrom() ?? start.since };
   }
-}
-
-/** One event carries one line, or several that were read together. */
-function linesOf(data: string): LogLine[] {
-  const parsed = JSON.parse(data) as LogLine | LogLine[] | { items?: LogLine[]; lines?: LogLine[] };
-  if (Array.isArray(parsed)) return parsed;
-  if ('items' in parsed && parsed.items) return parsed.items;
-  return [parsed as LogLine];
 }
 
 async function quietly(ports: FollowPorts, ask: () => Promise<boolean>): Promise<boolean> {

@@ -4,7 +4,7 @@ import { type Api, answer } from './client.js';
 import { resolveTaskId } from './resolve-id.js';
 
 export async function getTask(api: Api, id: string): Promise<Task> {
-  return answer(api.GET('/v1/tasks/{id}', { params: { path: { id } } }));
+  return answer(api.GET('/v1/tasks/{taskId}', { params: { path: { taskId: id } } }));
 }
 
 /** The id of the task that the user means. @throws Failure */
@@ -14,26 +14,23 @@ export function taskIdOf(api: Api, text: string): Promise<string> {
 
 /** Asks for the task to end; nothing happens when it has. @returns the task as it is then, usually not yet stopped. */
 export async function stopTask(api: Api, id: string, reason?: string): Promise<Task> {
-  return answer(api.POST('/v1/tasks/{id}/stop', { params: { path: { id } }, body: reason === undefined ? {} : { reason } }));
+  return answer(api.POST('/v1/tasks/{taskId}/stop', { params: { path: { taskId: id } }, body: reason === undefined ? {} : { reason } }));
 }
 
-/** Waits until every task satisfies `reached`. Looks often at first, then twice a second. */
-export async function until(api: Api, ids: readonly string[], reached: (task: Task) => boolean, onLook?: (tasks: readonly Task[]) => void) {
-  const done = new Map<string, Task>();
+/** Looks often at first, then twice a second. @returns the stopped tasks in the order of `ids`. */
+export async function untilStopped(api: Api, ids: readonly string[]): Promise<Task[]> {
+  const stopped = new Map<string, Task>();
   for (let waitMs = 20; ; waitMs = Math.min(500, waitMs * 1.5)) {
-    const open = ids.filter((id) => !done.has(id));
-    const tasks = await getTasks(api, open);
+    const tasks = await getTasks(
+      api,
+      ids.filter((id) => !stopped.has(id)),
+    );
     for (const task of tasks) {
-      if (reached(task)) done.set(task.id, task);
+      if (isTerminal(task.state)) stopped.set(task.id, task);
     }
-    onLook?.(tasks);
-    if (done.size === new Set(ids).size) return ids.map((id) => done.get(id) as Task);
+    if (ids.every((id) => stopped.has(id))) return ids.map((id) => stopped.get(id) as Task);
     await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
-}
-
-export function untilStopped(api: Api, ids: readonly string[]): Promise<Task[]> {
-  return until(api, ids, (task) => isTerminal(task.state));
 }
 
 /** A few requests at a time, so that a thousand tasks don't run into the rate limit. */

@@ -16,7 +16,7 @@ export function addCost(program: Command): void {
 async function cost(name: string, { context, output }: CommonOptions): Promise<void> {
   const api = connect(currentContext(context));
   const id = await taskIdOf(api, name);
-  const bill = await answer(api.GET('/v1/tasks/{id}/cost', { params: { path: { id } } }));
+  const bill = await answer(api.GET('/v1/tasks/{taskId}/cost', { params: { path: { taskId: id } } }));
   if (output === 'json') return printJson(bill);
   await print(
     sheet([

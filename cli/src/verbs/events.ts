@@ -1,4 +1,4 @@
-import type { TaskEvent } from '@berth/contract';
+import { limits, type TaskEvent } from '@berth/contract';
 import type { Command } from 'commander';
 import { answer, connect } from '../client.js';
 import { currentContext } from '../config.js';
@@ -16,7 +16,9 @@ export function addEvents(program: Command): void {
 async function events(name: string, { context, output }: CommonOptions): Promise<void> {
   const api = connect(currentContext(context));
   const id = await taskIdOf(api, name);
-  const { items } = await answer(api.GET('/v1/tasks/{id}/events', { params: { path: { id } } }));
+  const { items } = await answer(
+    api.GET('/v1/tasks/{taskId}/events', { params: { path: { taskId: id }, query: { limit: limits.page.max } } }),
+  );
   if (output === 'json') return printJson(items);
   await print(table(['TIME (UTC)', 'AFTER', 'EVENT', 'REASON'], items.map(row)));
 }

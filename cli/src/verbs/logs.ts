@@ -51,7 +51,7 @@ async function* linesOf(api: Api, id: string, { follow, tail, since, container }
     return;
   }
   const query = { tail, ...(since && { since }), ...(container && { container }) };
-  const found = await answer(api.GET('/v1/tasks/{id}/logs', { params: { path: { id }, query } }));
+  const found = await answer(api.GET('/v1/tasks/{taskId}/logs', { params: { path: { taskId: id }, query } }));
   if (found.truncated) note('There are older lines than these; --tail shows more of them.');
   yield* found.items;
 }
