@@ -1,0 +1,162 @@
+// The agent without its link: takes what the control plane wants, runs it, and keeps the journal. Who listens to
+// `onChange` and `onRetell` tells the control plane.
+import type { Capacity, DesiredTask, GatewayFrame, StopCode, TaskId, TaskReport, TaskSpec } from '@berth/contract';
+import type { Logger } from 'pino';
+import { committed, refusal, withTask } from './admission.js';
+import type { Clock } from './clock.js';
+import type { TaskEntry } from './entries.js';
+import type { Journal } from './journal.js';
+import type { Runtime } from './runtime/runtime.js';
+import { createTaskLoops } from './task-loop.js';
+import { dueCuts } from './usage.js';
+
+export type DesiredFrame = Extract<GatewayFrame, { type: 'desired' }>;
+
+export interface Agent {
+  /** Puts the host in order and takes up every task that the journal knows. */
+  start(): Promise<void>;
+  /** @returns false when the frame comes from a leader that has been replaced: nothing of it was done. */
+  apply(frame: DesiredFrame): boolean;
+  /** How often running tasks yield a usage record, from now on. */
+  setUsageInterval(ms: number): void;
+  /** Stops every task and returns when nothing of them is left on the host. */
+  stopAll(code: StopCode, reason: string): Promise<void>;
+  /** Containers live on. */
+  close(): Promise<void>;
+}
+
+interface Dependencies {
+  readonly runtime: Runtime;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** When the life before this one was last known to be alive. */
+  readonly lastLifeEndedMs: number;
+  /** The record of a task changed. */
+  onChange(taskId: TaskId): void;
+  /** The control plane asks for a task whose end it had acknowledged. */
+  onRetell(report: TaskReport): void;
+}
+
+const tickMs = 1_000;
+const aliveEveryTicks = 30;
+const lookEveryTicks = 60;
+const closeGraceMs = 2_000;
+
+export function createAgent(dependencies: Dependencies): Agent {
+  const { runtime, journal, clock, log, lastLifeEndedMs } = dependencies;
+  const { state } = journal;
+  const capacity = runtime.facts.capacity;
+  const loops = createTaskLoops({ runtime, journal, clock, log, lastLifeEndedMs, note });
+  const idleWaiters: (() => void)[] = [];
+  let usageIntervalMs = 300_000;
+  let ticks = 0;
+  let ticking: NodeJS.Timeout | undefined;
+
+  function note(entry: TaskEntry): void {
+    const before = state.tasks.get(entry.taskId);
+    journal.append(entry);
+    const after = state.tasks.get(entry.taskId);
+    if (!after || after === before) return;
+    if (after.state !== before?.state) {
+      const { taskId, state: taskState, stop } = after;
+      log.info({ taskId, state: taskState, ...(stop ? { stopCode: stop.code, reason: stop.reason } : {}) }, `task ${taskState}`);
+    }
+    dependencies.onChange(entry.taskId);
+    if (after.state === 'stopped' && idleWaiters.length > 0 && isIdle()) for (const resolve of idleWaiters.splice(0)) resolve();
+  }
+
+  function isIdle(): boolean {
+    return liveTasks().length === 0;
+  }
+
+  function liveTasks(): TaskId[] {
+    return [...state.tasks.values()].filter((record) => record.state !== 'stopped').map(({ taskId }) => taskId);
+  }
+
+  function launch(taskId: TaskId, spec: TaskSpec, held: Capacity): Capacity {
+    if (isKnown(taskId)) return held;
+    const reason = journal.fault !== null ? `The host cannot write its journal: ${journal.fault}` : refusal(spec, held, capacity);
+    if (reason !== null) {
+      note({ kind: 'declined', taskId, atMs: clock.now(), code: 'HostRefused', reason });
+      return held;
+    }
+    note({ kind: 'accepted', taskId, atMs: clock.now(), spec: { ...spec, taskId } });
+    loops.wake(taskId);
+    return withTask(held, spec);
+  }
+
+  function applyDesired(task: DesiredTask, held: Capacity): Capacity {
+    if (task.desired === 'running') return launch(task.taskId, task.spec, held);
+    stop(task.taskId, task.stopCode, task.reason);
+    return held;
+  }
+
+  /** A duplicate, or a control plane whose database is older than what it was told: it is told again. */
+  function isKnown(taskId: TaskId): boolean {
+    const tombstone = state.tombstones.get(taskId);
+    if (tombstone) dependencies.onRetell(tombstone.report);
+    else if (state.tasks.has(taskId)) dependencies.onChange(taskId);
+    return tombstone !== undefined || state.tasks.has(taskId);
+  }
+
+  function stop(taskId: TaskId, code: StopCode, reason: string): void {
+    const atMs = clock.now();
+    if (!state.tasks.has(taskId) && !isKnown(taskId)) return note({ kind: 'declined', taskId, atMs, code, reason });
+    note({ kind: 'stop-wanted', taskId, atMs, code, reason });
+    loops.wake(taskId);
+  }
+
+  function tick(): void {
+    ticks += 1;
+    for (const { taskId, usage } of state.tasks.values()) {
+      if (!loops.isSeen(taskId)) continue;
+      for (const atMs of dueCuts(usage, clock.now(), usageIntervalMs)) note({ kind: 'usage-cut', taskId, atMs });
+    }
+    if (ticks % aliveEveryTicks === 0 && journal.fault === null) journal.append({ kind: 'alive', atMs: clock.now() });
+    // Exits are announced, but an announcement can be lost.
+    if (ticks % lookEveryTicks === 0) look(liveTasks());
+  }
+
+  function look(taskIds: readonly TaskId[]): void {
+    for (const taskId of taskIds) {
+      loops.distrust(taskId);
+      loops.wake(taskId);
+    }
+  }
+
+  return {
+    async start() {
+      journal.append({ kind: 'resumed', atMs: clock.now() });
+      const taskIds = liveTasks();
+      for (const taskId of taskIds) loops.distrust(taskId);
+      await runtime.start(taskIds, { onExit: loops.onExit });
+      look(taskIds);
+      ticking = setInterval(tick, tickMs);
+    },
+
+    apply({ epoch, tasks }) {
+      if (epoch < state.epoch) return false;
+      if (epoch > state.epoch) journal.append({ kind: 'epoch', epoch });
+      let held = committed(state);
+      for (const task of tasks) held = applyDesired(task, held);
+      return true;
+    },
+
+    setUsageInterval(ms) {
+      usageIntervalMs = ms;
+    },
+
+    async stopAll(code, reason) {
+      const stopped = new Promise<void>((resolve) => idleWaiters.push(resolve));
+      for (const taskId of liveTasks()) stop(taskId, code, reason);
+      if (!isIdle()) await stopped;
+    },
+
+    async close() {
+      clearInterval(ticking);
+      await loops.close(closeGraceMs);
+      if (journal.fault === null) journal.append({ kind: 'alive', atMs: clock.now() });
+    },
+  };
+}

@@ -1,0 +1,116 @@
+// The agent's settings: the only place that reads its environment. Checked, frozen, and printable with secrets masked
+// (`node agent/dist/main.js --check-config`).
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { type Capacity, parseHostToken } from '@berth/contract';
+import { z } from 'zod';
+import { runtimeDefaults } from './runtime/options.js';
+
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== ''),
+);
+const cidr = /^(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}\/(1[6-9]|2[0-8])$/;
+const hostToken = z
+  .string()
+  .trim()
+  .refine((token) => parseHostToken(token) !== null, 'must be a whole host token; it begins with "berth-host."');
+
+const schema = z
+  .object({
+    BERTH_AGENT_DATA: z
+      .string()
+      .min(1, 'must name a directory')
+      .transform((path) => resolve(path)),
+    BERTH_AGENT_INSTANCE: z
+      .string()
+      .regex(/^[a-z0-9]{1,9}$/, 'must be 1–9 lower-case letters or digits')
+      .default(runtimeDefaults.instance),
+    BERTH_GATEWAY_URL: z.string().regex(/^wss:\/\/[^/]+$/, 'must be wss://host:port, without a path'),
+    BERTH_HOST_TOKEN: hostToken.optional(),
+    BERTH_HOST_TOKEN_FILE: z.string().optional(),
+    BERTH_HOST_NAME: z.string().min(1).max(255).default(hostname()),
+    BERTH_AGENT_RUNTIME: z.enum(['crun', 'sim']).default('crun'),
+    BERTH_AGENT_SUBNET: z
+      .string()
+      .regex(cidr, 'must be an IPv4 network of /16 to /28, for example 10.66.0.0/16')
+      .default(runtimeDefaults.subnet),
+    BERTH_AGENT_CPU_MILLIS: z.coerce.number().int().min(1).optional(),
+    BERTH_AGENT_MEMORY_MIB: z.coerce.number().int().min(1).optional(),
+    BERTH_AGENT_TASK_SLOTS: z.coerce.number().int().min(1).optional(),
+    BERTH_AGENT_POOL_SIZE: z.coerce.number().int().min(0).max(1000).default(runtimeDefaults.poolSize),
+    BERTH_AGENT_START_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(runtimeDefaults.startConcurrency),
+    BERTH_INSECURE_REGISTRIES: list.default([]),
+    BERTH_REGISTRY_AUTH_FILE: z.string().optional(),
+    BERTH_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
+  })
+  .refine(
+    (e) =>
+      new Set([e.BERTH_AGENT_CPU_MILLIS, e.BERTH_AGENT_MEMORY_MIB, e.BERTH_AGENT_TASK_SLOTS].map((value) => value === undefined)).size ===
+      1,
+    {
+      path: ['BERTH_AGENT_CPU_MILLIS'],
+      message: 'must be given together with BERTH_AGENT_MEMORY_MIB and BERTH_AGENT_TASK_SLOTS, or none of them',
+    },
+  );
+
+export type Config = Readonly<{
+  dataDirectory: string;
+  /** Names everything host-wide, so that several agents can share a machine. */
+  instance: string;
+  gatewayUrl: string;
+  /** Needed once, to enrol. */
+  hostToken: string | null;
+  hostTokenFile: string | null;
+  hostName: string;
+  runtime: 'crun' | 'sim';
+  subnet: string;
+  /** Null: the machine's own size less a reserve. */
+  capacity: Capacity | null;
+  poolSize: number;
+  startConcurrency: number;
+  insecureRegistries: readonly string[];
+  registryAuthFile: string | null;
+  logLevel: string;
+}>;
+
+/** @throws Error with one line for each bad variable. */
+export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const parsed = schema.safeParse(env);
+  if (!parsed.success) throw new Error(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'));
+  const e = parsed.data;
+  const [cpuMillis, memoryMiB, taskSlots] = [e.BERTH_AGENT_CPU_MILLIS, e.BERTH_AGENT_MEMORY_MIB, e.BERTH_AGENT_TASK_SLOTS];
+  return Object.freeze({
+    dataDirectory: e.BERTH_AGENT_DATA,
+    instance: e.BERTH_AGENT_INSTANCE,
+    gatewayUrl: e.BERTH_GATEWAY_URL,
+    hostToken: e.BERTH_HOST_TOKEN ?? null,
+    hostTokenFile: e.BERTH_HOST_TOKEN_FILE ?? null,
+    hostName: e.BERTH_HOST_NAME,
+    runtime: e.BERTH_AGENT_RUNTIME,
+    subnet: e.BERTH_AGENT_SUBNET,
+    capacity: cpuMillis && memoryMiB && taskSlots ? Object.freeze({ cpuMillis, memoryMiB, taskSlots }) : null,
+    poolSize: e.BERTH_AGENT_POOL_SIZE,
+    startConcurrency: e.BERTH_AGENT_START_CONCURRENCY,
+    insecureRegistries: Object.freeze(e.BERTH_INSECURE_REGISTRIES),
+    registryAuthFile: e.BERTH_REGISTRY_AUTH_FILE ?? null,
+    logLevel: e.BERTH_LOG_LEVEL,
+  });
+}
+
+/** The token to enrol with. @throws Error that says where to get one. */
+export function readHostToken({ hostToken, hostTokenFile }: Pick<Config, 'hostToken' | 'hostTokenFile'>): string {
+  if (hostToken) return hostToken;
+  if (hostTokenFile) return readFileSync(hostTokenFile, 'utf8').trim();
+  throw new Error(
+    'This host is not enrolled. Set BERTH_HOST_TOKEN or BERTH_HOST_TOKEN_FILE to a host token; an operator makes one by POST /v1/host-tokens.',
+  );
+}
+
+/** For people: every setting, secrets masked. */
+export function describeConfig(config: Config): string {
+  return JSON.stringify({ ...config, hostToken: config.hostToken ? '***' : null }, null, 2);
+}

@@ -1,0 +1,175 @@
+// How a host becomes one of the fleet, and stays it: a one-use token buys the first certificate, and each certificate
+// the next. The token names the authority's fingerprint, so the first contact is no leap of faith.
+import { createHash } from 'node:crypto';
+import { request } from 'node:https';
+import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
+import { agentPaths, type CertificateResponse, certificateResponseSchema, parseHostToken } from '@berth/contract';
+import { PemConverter } from '@peculiar/x509';
+import { assertCertifies, type Identity, newKeyRequest } from './identity.js';
+
+const timeoutMs = 15_000;
+const longestAnswerBytes = 64 * 1024;
+
+interface Credentials {
+  readonly ca: string;
+  readonly key?: string;
+  readonly cert?: string;
+}
+
+interface EnrolOptions {
+  /** wss://host:port */
+  readonly gatewayUrl: string;
+  readonly token: string;
+  readonly name: string;
+}
+
+/** @throws Error with what to do when the token is malformed, used up, expired, or of another fleet. */
+export async function enrol({ gatewayUrl, token, name }: EnrolOptions): Promise<Identity> {
+  const parsed = parseHostToken(token.trim());
+  if (!parsed) throw new Error('The host token is malformed. Copy the whole of it; it begins with "berth-host.".');
+  const ca = await fetchAuthority(gatewayUrl, parsed.authorityFingerprint);
+  const made = await newKeyRequest(name);
+  const response = await post(gatewayUrl, agentPaths.enrol, { token: token.trim(), name, csr: made.csr }, { ca });
+  if (fingerprintOf(response.authority) !== parsed.authorityFingerprint) {
+    throw new Error('The gateway names another authority than the host token does. Check that token and gateway belong together.');
+  }
+  assertCertifies(response.certificate, made);
+  return {
+    hostId: response.hostId,
+    key: made.key,
+    certificate: response.certificate,
+    authority: response.authority,
+    obtainedAtMs: Date.now(),
+  };
+}
+
+/** A new key and certificate for the same host. The old ones stay good until they expire. */
+export async function renew(gatewayUrl: string, identity: Identity, name: string): Promise<Identity> {
+  const made = await newKeyRequest(name);
+  const credentials = { ca: identity.authority, key: identity.key, cert: identity.certificate };
+  const response = await post(gatewayUrl, agentPaths.renew, { csr: made.csr }, credentials);
+  if (response.hostId !== identity.hostId) throw new Error(`The gateway answered with a certificate of another host, ${response.hostId}.`);
+  assertCertifies(response.certificate, made);
+  return {
+    hostId: identity.hostId,
+    key: made.key,
+    certificate: response.certificate,
+    authority: response.authority,
+    obtainedAtMs: Date.now(),
+  };
+}
+
+/**
+ * Finds, in the chain that the gateway shows, the certificate with this SHA-256. Nothing is sent on that connection,
+ * so it need not be trusted; the next one trusts this certificate and nothing else.
+ */
+async function fetchAuthority(gatewayUrl: string, fingerprint: string): Promise<string> {
+  const { hostname, port } = new URL(gatewayUrl);
+  const socket = connect({ host: bare(hostname), port: Number(port || 443), servername: serverName(hostname), rejectUnauthorized: false });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.setTimeout(timeoutMs, () => reject(new Error(`The gateway ${gatewayUrl} does not answer.`)));
+      socket.once('secureConnect', resolve);
+      socket.once('error', (error) =>
+        reject(new Error(`The gateway ${gatewayUrl} cannot be reached: ${error.message}.`, { cause: error })),
+      );
+    });
+    return authorityIn(socket, fingerprint);
+  } finally {
+    socket.destroy();
+  }
+}
+
+function authorityIn(socket: TLSSocket, fingerprint: string): string {
+  const seen = new Set<string>();
+  let certificate: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  while (certificate?.raw && !seen.has(certificate.fingerprint256)) {
+    if (createHash('sha256').update(certificate.raw).digest('hex') === fingerprint)
+      return PemConverter.encode(new Uint8Array(certificate.raw), 'CERTIFICATE');
+    seen.add(certificate.fingerprint256);
+    certificate = certificate.issuerCertificate;
+  }
+  throw new Error(
+    'The gateway is not of the fleet that the host token is for: its authority is another. Check the gateway’s address and the token.',
+  );
+}
+
+function fingerprintOf(pem: string): string {
+  const [der] = PemConverter.decode(pem);
+  return der ? createHash('sha256').update(Buffer.from(der)).digest('hex') : '';
+}
+
+function post(gatewayUrl: string, path: string, body: object, credentials: Credentials): Promise<CertificateResponse> {
+  const { hostname, port } = new URL(gatewayUrl);
+  const payload = JSON.stringify(body);
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      {
+        method: 'POST',
+        host: bare(hostname),
+        port: Number(port || 443),
+        servername: serverName(hostname),
+        path,
+        ...credentials,
+        agent: false,
+        timeout: timeoutMs,
+        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
+      },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => {
+          text += chunk;
+          if (text.length > longestAnswerBytes) sent.destroy(new Error('The gateway’s answer is too long.'));
+        });
+        response.on('end', () => {
+          try {
+            resolve(readAnswer(response.statusCode ?? 0, text));
+          } catch (error) {
+            reject(error as Error);
+          }
+        });
+        response.on('error', reject);
+      },
+    );
+    sent.on('timeout', () => sent.destroy(new Error(`The gateway ${gatewayUrl} does not answer.`)));
+    sent.on('error', reject);
+    sent.end(payload);
+  });
+}
+
+/** The gateway refused; the host is what it was before. */
+export class EnrolmentRefused extends Error {
+  constructor(
+    readonly status: number,
+    detail: string,
+  ) {
+    super(`The gateway refused (${status}): ${detail}`);
+    this.name = 'EnrolmentRefused';
+  }
+}
+
+function readAnswer(status: number, text: string): CertificateResponse {
+  if (status < 200 || status > 299) throw new EnrolmentRefused(status, problemIn(text));
+  return certificateResponseSchema.parse(JSON.parse(text));
+}
+
+function problemIn(text: string): string {
+  try {
+    const { message } = JSON.parse(text) as { message?: unknown };
+    if (typeof message === 'string') return message.slice(0, 500);
+  } catch {
+    // Not ours, perhaps a proxy's page.
+  }
+  return text.slice(0, 200) || 'without a reason';
+}
+
+/** URL keeps the brackets of an IPv6 address; sockets don't want them. */
+function bare(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, '');
+}
+
+/** Server Name Indication is for names; an address must not be sent (RFC 6066). */
+function serverName(hostname: string): string {
+  return /^[\d.]+$|^\[/.test(hostname) ? '' : hostname;
+}

@@ -1,0 +1,91 @@
+// Who this host is: its key and certificate, and the authority it trusts. The key is made here and never leaves the
+// host. One file, so that key and certificate are replaced together.
+import 'reflect-metadata';
+import { webcrypto } from 'node:crypto';
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hostIdSchema } from '@berth/contract';
+import { cryptoProvider, PemConverter, Pkcs10CertificateRequestGenerator, X509Certificate } from '@peculiar/x509';
+import { z } from 'zod';
+
+cryptoProvider.set(webcrypto as never);
+
+const identitySchema = z.object({
+  hostId: hostIdSchema,
+  /** PEM, PKCS #8. */
+  key: z.string(),
+  /** PEM. */
+  certificate: z.string(),
+  /** PEM: the authority whose gateways are to be trusted. */
+  authority: z.string(),
+  /** When the certificate was received: it may begin earlier, for the sake of clocks that are behind. */
+  obtainedAtMs: z.number(),
+});
+export type Identity = Readonly<z.output<typeof identitySchema>>;
+
+export interface KeyRequest {
+  readonly key: string;
+  /** PEM, PKCS #10. */
+  readonly csr: string;
+  /** DER of the public key, to tell whether a certificate is for it. */
+  readonly publicKey: Buffer;
+}
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+
+/** A fresh P-256 key and the request to certify it. */
+export async function newKeyRequest(name: string): Promise<KeyRequest> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  // The authority decides what the certificate says; the name is for people who read the request.
+  const subject = [{ CN: [name.replace(/[^\w.-]/g, '-').slice(0, 64)] }];
+  const request = await Pkcs10CertificateRequestGenerator.create({ name: subject, keys: keys as never, signingAlgorithm: algorithm });
+  return {
+    key: PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY'),
+    csr: request.toString('pem'),
+    publicKey: Buffer.from(await webcrypto.subtle.exportKey('spki', keys.publicKey)),
+  };
+}
+
+/** @throws Error when the certificate is for another key. */
+export function assertCertifies(certificate: string, { publicKey }: KeyRequest): void {
+  const certified = Buffer.from(new X509Certificate(certificate).publicKey.rawData);
+  if (!certified.equals(publicKey))
+    throw new Error('The gateway answered with a certificate for another key. Enrol again with a new host token.');
+}
+
+export function validity(certificate: string): { fromMs: number; untilMs: number } {
+  const { notBefore, notAfter } = new X509Certificate(certificate);
+  return { fromMs: notBefore.getTime(), untilMs: notAfter.getTime() };
+}
+
+function identityPath(dataDirectory: string): string {
+  return join(dataDirectory, 'identity', 'identity.json');
+}
+
+/** @returns null when the host was never enrolled. @throws when the file is there and can't be used. */
+export async function loadIdentity(dataDirectory: string): Promise<Identity | null> {
+  const path = identityPath(dataDirectory);
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  if (text === null) return null;
+  try {
+    return identitySchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new Error(`${path} is damaged. Move it away and start the agent with a new host token.`, { cause: error });
+  }
+}
+
+export async function saveIdentity(dataDirectory: string, identity: Identity): Promise<void> {
+  const path = identityPath(dataDirectory);
+  await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
+  const file = await open(`${path}.new`, 'w', 0o600);
+  try {
+    await file.writeFile(JSON.stringify(identity));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
+}

@@ -1,0 +1,202 @@
+// One connection to the gateway, from dialling to its end: hello, heartbeats, what the control plane wants, and what
+// it is told. A frame that can't be understood is logged and left alone: the other side may be of another version.
+import {
+  type AgentFrame,
+  agentPaths,
+  type GatewayFrame,
+  gatewayFrameSchema,
+  type HostId,
+  maxFrameBytes,
+  protocolVersion,
+  type TaskId,
+  type TaskReport,
+} from '@berth/contract';
+import type { Logger } from 'pino';
+import { WebSocket } from 'ws';
+import type { Agent, DesiredFrame } from './agent.js';
+import { type Clock, toInstant } from './clock.js';
+import type { Identity } from './identity.js';
+import type { Journal } from './journal.js';
+import { createOutbox, type Outbox } from './outbox.js';
+import { toReport } from './report.js';
+import type { Runtime } from './runtime/runtime.js';
+import { serveStream } from './stream.js';
+
+export interface LinkDependencies {
+  /** wss://host:port */
+  readonly gatewayUrl: string;
+  /** The host's name, for people. */
+  readonly name: string;
+  readonly agentVersion: string;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly runtime: Runtime;
+  readonly agent: Pick<Agent, 'apply' | 'setUsageInterval'>;
+  readonly log: Logger;
+  identity(): Identity;
+}
+
+export interface Link {
+  readonly welcomed: boolean;
+  touch(taskId: TaskId): void;
+  retell(report: TaskReport): void;
+  close(): void;
+}
+
+export interface LinkEnd {
+  readonly reason: string;
+  /** How long the gateway asked us to stay away. */
+  readonly reconnectAfterMs: number;
+}
+
+type Welcome = Extract<GatewayFrame, { type: 'welcome' }>;
+
+const handshakeMs = 10_000;
+const silentBeatsAtMost = 3;
+const acknowledgedWithinMs = 60_000;
+const longestReconnectAfterMs = 10 * 60_000;
+
+/** Dials at once. `onEnd` is called once, whatever happens, unless the link is closed by `close`. */
+export function openLink(dependencies: LinkDependencies, onEnd: (end: LinkEnd) => void): Link {
+  const { gatewayUrl, journal, clock, runtime, agent, log, identity } = dependencies;
+  const { hostId, key, certificate, authority } = identity();
+  const socket = new WebSocket(`${gatewayUrl}${agentPaths.link}`, {
+    key,
+    cert: certificate,
+    ca: authority,
+    handshakeTimeout: handshakeMs,
+    maxPayload: maxFrameBytes,
+    perMessageDeflate: false,
+  });
+  const streams = new AbortController();
+  let outbox: Outbox | null = null;
+  let beating: NodeJS.Timeout | undefined;
+  let heardAtMs = performance.now();
+  let end: LinkEnd | null = { reason: 'the connection was closed', reconnectAfterMs: 0 };
+  const welcomeTimer = setTimeout(() => giveUp('the gateway did not welcome us in time'), 2 * handshakeMs);
+
+  function giveUp(reason: string): void {
+    if (end) end = { ...end, reason };
+    socket.terminate();
+  }
+
+  function send(frame: AgentFrame): void {
+    if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
+  }
+
+  function welcome({ heartbeatMs, usageIntervalMs }: Welcome): void {
+    if (outbox) return;
+    clearTimeout(welcomeTimer);
+    agent.setUsageInterval(usageIntervalMs);
+    outbox = createOutbox({ journal, clock, send }, told);
+    beating = setInterval(() => beat(heartbeatMs), heartbeatMs);
+    log.info({ gatewayUrl, heartbeatMs }, 'linked to the control plane');
+  }
+
+  function beat(heartbeatMs: number): void {
+    const silentMs = performance.now() - heardAtMs;
+    if (silentMs > silentBeatsAtMost * heartbeatMs) return giveUp(`the gateway has been silent for ${Math.round(silentMs)} ms`);
+    const waitingSinceMs = outbox?.waitingSinceMs() ?? null;
+    if (waitingSinceMs !== null && clock.now() - waitingSinceMs > acknowledgedWithinMs) return giveUp('the gateway does not acknowledge');
+    send({ type: 'heartbeat', at: toInstant(clock.now()) });
+    socket.ping();
+  }
+
+  function obey(frame: DesiredFrame): void {
+    if (!agent.apply(frame)) {
+      log.warn({ epoch: frame.epoch, newest: journal.state.epoch }, 'refused the wishes of a leader that has been replaced');
+      return;
+    }
+    journal.eventuallyDurable().then(
+      () => send({ type: 'ack', seq: frame.seq }),
+      () => {},
+    );
+  }
+
+  function receive(frame: GatewayFrame): void {
+    switch (frame.type) {
+      case 'welcome':
+        return welcome(frame);
+      case 'desired':
+        return obey(frame);
+      case 'ack':
+        return outbox?.acknowledge(frame.seq);
+      case 'open-stream':
+        void serveStream({ gatewayUrl, identity: identity(), runtime, log, signal: streams.signal }, frame).catch((error: Error) => {
+          log.warn({ taskId: frame.request.taskId, err: error }, 'a log stream failed');
+          send({ type: 'stream-failed', streamId: frame.streamId, reason: error.message });
+        });
+        return;
+      case 'goodbye':
+        if (end)
+          end = {
+            reason: `the gateway said goodbye: ${frame.reason}`,
+            reconnectAfterMs: Math.min(frame.reconnectAfterMs, longestReconnectAfterMs),
+          };
+        return socket.close(1000);
+      default:
+        return frame satisfies never;
+    }
+  }
+
+  let told: ReadonlyMap<TaskId, number> = new Map();
+  socket.on('open', () => {
+    const tasks = [...journal.state.tasks.values()].map(toReport);
+    told = new Map(tasks.map(({ taskId, version }) => [taskId, version]));
+    send(hello(dependencies, hostId, tasks));
+  });
+  socket.on('message', (data) => {
+    heardAtMs = performance.now();
+    const frame = parseFrame(String(data), log);
+    if (frame) receive(frame);
+  });
+  socket.on('pong', () => {
+    heardAtMs = performance.now();
+  });
+  socket.on('error', (error) => {
+    if (end) end = { ...end, reason: error.message };
+  });
+  socket.on('close', (code, text) => {
+    clearTimeout(welcomeTimer);
+    clearInterval(beating);
+    outbox?.close();
+    streams.abort();
+    if (end) onEnd(text.length > 0 ? { ...end, reason: `${end.reason} (${code} ${text})` } : end);
+    end = null;
+  });
+
+  return {
+    get welcomed() {
+      return outbox !== null && socket.readyState === WebSocket.OPEN;
+    },
+    touch: (taskId) => outbox?.touch(taskId),
+    retell: (report) => outbox?.retell(report),
+    close() {
+      end = null;
+      socket.terminate();
+    },
+  };
+}
+
+function hello({ name, agentVersion, runtime }: LinkDependencies, hostId: HostId, tasks: TaskReport[]): AgentFrame {
+  const { capacity, attributes, bootId } = runtime.facts;
+  return { type: 'hello', protocol: protocolVersion, hostId, name, bootId, agentVersion, capacity, attributes: { ...attributes }, tasks };
+}
+
+function parseFrame(text: string, log: Logger): GatewayFrame | null {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    log.error({ text: text.slice(0, 200) }, 'the gateway sent what is not JSON');
+    return null;
+  }
+  const parsed = gatewayFrameSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  log.error(
+    { type: (json as { type?: unknown } | null)?.type, field: issue?.path.join('.'), detail: issue?.message },
+    'a frame was not understood and is ignored',
+  );
+  return null;
+}

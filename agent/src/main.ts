@@ -1,0 +1,114 @@
+// The agent's entry and its one composition root.
+//   run         (default) joins the fleet and runs tasks; SIGTERM and SIGINT end the agent, not its containers
+//   teardown    stops every task and takes everything of ours off the host; only while no agent runs
+//   --check-config   prints the settings and ends
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pino, { type Logger } from 'pino';
+import { createAgent } from './agent.js';
+import type { Clock } from './clock.js';
+import { type Config, describeConfig, readConfig, readHostToken } from './config.js';
+import { enrol } from './enrol.js';
+import { openRuntime } from './host-runtime.js';
+import { type Identity, loadIdentity, saveIdentity, validity } from './identity.js';
+import { type Journal, openJournal } from './journal.js';
+import { fileStorage } from './journal-storage.js';
+import { beginLife } from './life.js';
+import { lockDataDirectory } from './lock.js';
+import type { Runtime } from './runtime/runtime.js';
+import { startService } from './service.js';
+
+const verbs = { run, teardown } as const;
+const usage = 'Usage: berth-agent [run | teardown] [--check-config]';
+
+interface Host {
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly runtime: Runtime;
+  readonly lastLifeEndedMs: number;
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const config = readConfig();
+  if (args.includes('--check-config')) return void process.stdout.write(`${describeConfig(config)}\n`);
+  const [verb = 'run', ...rest] = args;
+  if (!Object.hasOwn(verbs, verb) || rest.length > 0) throw new Error(usage);
+  await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
+  const unlock = await lockDataDirectory(config.dataDirectory);
+  try {
+    await verbs[verb as keyof typeof verbs](config, pino({ level: config.logLevel }));
+  } finally {
+    await unlock();
+  }
+}
+
+async function run(config: Config, log: Logger): Promise<void> {
+  const stopped = new Promise<string>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+  });
+  let identity = await identify(config, log);
+  const ownLog = log.child({ hostId: identity.hostId });
+  const host = await openHost(config, ownLog);
+  const service = await startService({
+    gatewayUrl: config.gatewayUrl,
+    name: config.hostName,
+    log: ownLog,
+    ...host,
+    identity: () => identity,
+    store: async (next) => {
+      await saveIdentity(config.dataDirectory, next);
+      identity = next;
+    },
+  });
+  ownLog.info({ name: config.hostName, capacity: host.runtime.facts.capacity, tasks: host.journal.state.tasks.size }, 'the agent is up');
+  const signal = await stopped;
+  ownLog.info({ signal }, 'the agent is going down; its containers run on');
+  await service.stop();
+}
+
+async function teardown(config: Config, log: Logger): Promise<void> {
+  const { journal, clock, runtime, lastLifeEndedMs } = await openHost(config, log);
+  const agent = createAgent({ runtime, journal, clock, log, lastLifeEndedMs, onChange: () => {}, onRetell: () => {} });
+  await agent.start();
+  await agent.stopAll('HostShutdown', 'The host was shut down by its operator.');
+  await agent.close();
+  await journal.close();
+  await runtime.close();
+  await runtime.teardown();
+  log.info({}, 'nothing of the tasks is left on this host but logs and records');
+}
+
+async function openHost(config: Config, log: Logger): Promise<Host> {
+  const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+  const journal = await openJournal({ storage: fileStorage(join(config.dataDirectory, 'journal')), log });
+  const lastLifeEndedMs = journal.state.aliveAtMs;
+  const clock = beginLife(journal, bootId);
+  return { journal, clock, lastLifeEndedMs, runtime: await openRuntime(config, { bootId, clock, log }) };
+}
+
+/** Enrols a host that was not yet, or whose certificate has run out while there is a token for a new one. */
+async function identify(config: Config, log: Logger): Promise<Identity> {
+  const known = await loadIdentity(config.dataDirectory);
+  const expired = known !== null && validity(known.certificate).untilMs <= Date.now();
+  const hasToken = config.hostToken !== null || config.hostTokenFile !== null;
+  if (known && !(expired && hasToken)) {
+    if (expired)
+      log.error(
+        { hostId: known.hostId },
+        'the host’s certificate has expired. Set BERTH_HOST_TOKEN to a new host token; tasks run on meanwhile',
+      );
+    return known;
+  }
+  const identity = await enrol({ gatewayUrl: config.gatewayUrl, token: readHostToken(config), name: config.hostName });
+  await saveIdentity(config.dataDirectory, identity);
+  log.info({ hostId: identity.hostId, gatewayUrl: config.gatewayUrl }, 'enrolled');
+  return identity;
+}
+
+main(process.argv.slice(2)).then(
+  () => process.exit(0),
+  (error: Error) => {
+    process.stderr.write(`berth-agent: ${error.message}\n${error.cause ? `  because: ${error.cause}\n` : ''}`);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,128 @@
+// The runtime port without containers, for thousands of tasks in one process. A task's command says what its container
+// does (behaviour.ts); how long a start takes is given.
+import type { Capacity, ContainerSpec, LogLine, TaskId, TaskSpec } from '@berth/contract';
+import { type Clock, toInstant } from '../clock.js';
+import { type Exit, type LogRequest, type Runtime, type RuntimeListeners, TaskStartError } from '../runtime/runtime.js';
+import { behaviourOf } from './behaviour.js';
+import { addLine, newSimMachine, type SimContainer, type SimMachine } from './sim-machine.js';
+
+export interface SimOptions {
+  readonly bootId: string;
+  readonly capacity: Capacity;
+  readonly clock: Clock;
+  /** How long the start of a container takes. */
+  readonly startDelayMs: number;
+  readonly machine?: SimMachine;
+}
+
+const longestTimerMs = 2 ** 31 - 1;
+const followEveryMs = 20;
+
+export function createSimRuntime({ bootId, capacity, clock, startDelayMs, machine = newSimMachine() }: SimOptions): Runtime {
+  const timers = new Map<SimContainer, NodeJS.Timeout>();
+  let listeners: RuntimeListeners = { onExit: () => {} };
+
+  const find = (taskId: TaskId, name: string) => machine.containers.get(taskId)?.get(name);
+
+  function end(container: SimContainer, exit: Omit<Exit, 'runtimeFailure'>): void {
+    if (container.exit) return;
+    forgetTimer(container);
+    container.exit = { ...exit, runtimeFailure: null };
+    machine.keep(container);
+    say(container, `ended with ${exit.exitCode}`);
+    listeners.onExit(container.taskId, container.name, container.exit);
+  }
+
+  function say({ taskId, name }: SimContainer, text: string): void {
+    addLine(machine, taskId, { at: toInstant(clock.now()), container: name, stream: 'stdout', text, partial: false });
+  }
+
+  function forgetTimer(container: SimContainer): void {
+    clearTimeout(timers.get(container));
+    timers.delete(container);
+  }
+
+  /** Arms the end that its command asks for. An end that was due while no agent lived was in time nevertheless. */
+  function live(container: SimContainer): void {
+    const { behaviour, startedAtMs } = container;
+    if (container.exit || behaviour.kind !== 'exit') return;
+    const { exitCode, oomKilled } = behaviour;
+    const endsAtMs = startedAtMs + behaviour.afterMs;
+    const endNow = () => end(container, { exitCode, signal: oomKilled ? 'SIGKILL' : null, oomKilled, finishedAtMs: endsAtMs });
+    timers.set(container, setTimeout(endNow, Math.min(longestTimerMs, Math.max(0, endsAtMs - clock.now()))).unref());
+  }
+
+  function signal(container: SimContainer | undefined, name: 'SIGTERM' | 'SIGKILL'): void {
+    if (!container || (container.behaviour.kind === 'hang' && name !== 'SIGKILL')) return;
+    end(container, { exitCode: name === 'SIGKILL' ? 137 : 143, signal: name, oomKilled: false, finishedAtMs: clock.now() });
+  }
+
+  function letGo({ taskId }: TaskSpec, spec: ContainerSpec): SimContainer {
+    if (find(taskId, spec.name)) throw new Error(`Container ${spec.name} of task ${taskId} was started before.`);
+    const container: SimContainer = { taskId, name: spec.name, startedAtMs: clock.now(), behaviour: behaviourOf(spec), exit: null };
+    machine.keep(container);
+    say(container, `started: ${[...(spec.entryPoint ?? []), ...(spec.command ?? [])].join(' ')}`);
+    live(container);
+    return container;
+  }
+
+  return {
+    facts: { capacity, attributes: { arch: process.arch, runtime: 'sim' }, bootId },
+    async start(known, given) {
+      listeners = given;
+      for (const taskId of [...machine.containers.keys()]) if (!known.includes(taskId)) machine.drop(taskId);
+      for (const ofTask of machine.containers.values()) for (const container of ofTask.values()) live(container);
+    },
+    async prepare() {
+      const address = machine.nextAddress++ % 65_534;
+      return { address: `10.255.${address >> 8}.${address & 255}`, timings: { sandbox: 0 } };
+    },
+    async startContainer(spec, container) {
+      if (startDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, startDelayMs));
+      if (behaviourOf(container).kind === 'fail')
+        throw new TaskStartError('TaskFailedToStart', `Container ${container.name}: its command is "fail".`);
+      return { startedAtMs: letGo(spec, container).startedAtMs, timings: { create: startDelayMs } };
+    },
+    async stopContainer(taskId, { name }) {
+      signal(find(taskId, name), 'SIGTERM');
+    },
+    async killContainer(taskId, name) {
+      signal(find(taskId, name), 'SIGKILL');
+    },
+    async observe(taskId, name) {
+      const container = find(taskId, name);
+      if (!container) return { is: 'absent' };
+      return container.exit ? { is: 'exited', exit: container.exit } : { is: 'running', startedAtMs: container.startedAtMs };
+    },
+    async cleanup(taskId) {
+      for (const container of machine.containers.get(taskId)?.values() ?? []) forgetTimer(container);
+      machine.drop(taskId);
+    },
+    logs: (taskId, request) => simLogs(machine, taskId, request),
+    async close() {
+      listeners = { onExit: () => {} };
+      for (const container of [...timers.keys()]) forgetTimer(container);
+    },
+    async teardown() {
+      for (const taskId of [...machine.containers.keys()]) machine.drop(taskId);
+    },
+  };
+}
+
+async function* simLogs(
+  machine: SimMachine,
+  taskId: TaskId,
+  { container, tail, since, follow, signal }: LogRequest,
+): AsyncGenerator<LogLine[]> {
+  const isAsked = (line: LogLine) => (container === null || line.container === container) && (since === null || line.at >= since);
+  const lines = () => machine.logs.get(taskId)?.filter(isAsked) ?? [];
+  let given = lines().length;
+  if (tail > 0 && given > 0) yield lines().slice(-tail);
+  while (follow && !signal.aborted) {
+    const more = lines().slice(given);
+    given += more.length;
+    if (more.length > 0) yield more;
+    if (!machine.containers.has(taskId)) return;
+    await new Promise((resolve) => setTimeout(resolve, followEveryMs));
+  }
+}

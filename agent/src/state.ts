@@ -1,0 +1,74 @@
+// What the agent knows and must never forget: the tasks it was given, how far each has come, and what it still owes
+// the control plane. It is the fold of the journal's entries (reduce.ts), and nothing else. Times are milliseconds by
+// the agent's clock.
+import type { ContainerState, StopCode, TaskId, TaskReport, TaskSpec, TaskState, UsageRecord } from '@berth/contract';
+import type { ClockAnchor } from './clock.js';
+import type { UsageMeter } from './usage.js';
+
+export interface AgentState {
+  anchor: ClockAnchor | null;
+  /** The newest time at which the agent is known to have been alive. */
+  aliveAtMs: number;
+  /** The highest epoch of a leader that was obeyed. */
+  epoch: number;
+  readonly tasks: Map<TaskId, TaskRecord>;
+  /** Tasks that ended and were acknowledged, kept so that a late duplicate of their launch never starts again. */
+  readonly tombstones: Map<TaskId, Tombstone>;
+}
+
+/** Replaced, never changed, so that whoever holds one holds a snapshot. */
+export interface TaskRecord {
+  readonly taskId: TaskId;
+  /** Null for a task that was never taken on: refused, or stopped before its launch came. */
+  readonly spec: TaskSpec | null;
+  readonly acceptedAtMs: number;
+  /** Grows with every change of what is reported. */
+  readonly version: number;
+  readonly ackedVersion: number;
+  readonly state: TaskState;
+  readonly reachedAtMs: Readonly<Partial<Record<ReportedState, number>>>;
+  /** The first cause of its end; later ones don't replace it. */
+  readonly stop: { readonly code: StopCode; readonly reason: string } | null;
+  readonly address: string | null;
+  readonly containers: readonly ContainerRecord[];
+  readonly startTimings: Readonly<Record<string, number>> | null;
+  readonly usage: UsageMeter;
+  /** Closed intervals that were not acknowledged yet, oldest first. */
+  readonly unackedUsage: readonly UsageRecord[];
+}
+
+export type ReportedState = keyof TaskReport['reachedAt'];
+
+export interface ContainerRecord {
+  readonly name: string;
+  readonly essential: boolean;
+  readonly stopTimeoutMs: number;
+  /** `starting`: may have been let go, or not; only the runtime can tell. */
+  readonly state: ContainerState;
+  readonly startingAtMs: number | null;
+  readonly startedAtMs: number | null;
+  readonly finishedAtMs: number | null;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly reason: string | null;
+  readonly stopSentAtMs: number | null;
+  readonly killSentAtMs: number | null;
+  readonly kills: number;
+}
+
+export interface Tombstone {
+  readonly endedAtMs: number;
+  /** Said again to a control plane that asks for the task nevertheless: its database may be an older one. */
+  readonly report: TaskReport;
+}
+
+export const tombstoneRetentionMs = 24 * 3_600_000;
+
+export function emptyState(): AgentState {
+  return { anchor: null, aliveAtMs: 0, epoch: 0, tasks: new Map(), tombstones: new Map() };
+}
+
+/** Whether the container has a process, or may have one. */
+export function isLive(container: ContainerRecord): boolean {
+  return container.state === 'starting' || container.state === 'running';
+}

@@ -1,0 +1,128 @@
+// The hands of plan.ts: one executor for each kind of step. Each journals what it is about to do or has done, and
+// decides nothing. What throws is tried again later by the task's loop.
+import { type ContainerSpec, stopCodes, type TaskId, type TaskSpec } from '@berth/contract';
+import type { Clock } from './clock.js';
+import type { TaskEntry } from './entries.js';
+import { type Journal, JournalFault } from './journal.js';
+import type { Step } from './plan.js';
+import { type Exit, type Runtime, TaskStartError } from './runtime/runtime.js';
+
+export interface StepContext {
+  readonly taskId: TaskId;
+  readonly spec: TaskSpec;
+  readonly runtime: Runtime;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly memory: TaskMemory;
+  /** Journals an entry and tells of it. */
+  note(entry: TaskEntry): void;
+  noteExit(container: string, exit: Exit): void;
+}
+
+/** What the agent knows of a task in this life only. */
+export interface TaskMemory {
+  prepared: boolean;
+  readonly unseen: Set<string>;
+  /** The container that is being started right now. */
+  starting: string | null;
+  /** Its exit, if that comes before the news of its start. */
+  earlyExit: Exit | null;
+}
+
+type Executors = {
+  readonly [K in Exclude<Step['kind'], 'wait'>]: (context: StepContext, step: Extract<Step, { kind: K }>) => Promise<void>;
+};
+
+export const executors: Executors = {
+  async prepare({ taskId, spec, runtime, clock, memory, note }) {
+    note({ kind: 'preparing', taskId, atMs: clock.now() });
+    try {
+      const { address, timings } = await runtime.prepare(spec);
+      memory.prepared = true;
+      note({ kind: 'prepared', taskId, atMs: clock.now(), address, timings });
+    } catch (error) {
+      note(startFailed(taskId, clock.now(), error));
+    }
+  },
+
+  async startContainer(context, { container }) {
+    const { taskId, journal, clock, memory, note } = context;
+    note({ kind: 'container-starting', taskId, container, atMs: clock.now() });
+    memory.starting = container;
+    try {
+      const journalMs = await timed(() => journal.durable());
+      // A stop that came meanwhile comes before the start.
+      if (journal.state.tasks.get(taskId)?.stop) return note({ kind: 'container-absent', taskId, container, atMs: clock.now() });
+      await letGo(context, container, journalMs);
+    } catch (error) {
+      note(startFailed(taskId, clock.now(), error));
+      memory.unseen.add(container);
+    } finally {
+      memory.starting = null;
+      memory.earlyExit = null;
+    }
+  },
+
+  async stopContainer({ taskId, spec, runtime, clock, note }, { container }) {
+    await runtime.stopContainer(taskId, containerSpec(spec, container));
+    note({ kind: 'stop-sent', taskId, container, atMs: clock.now() });
+  },
+
+  async killContainer({ taskId, runtime, clock, memory, note }, { container }) {
+    await runtime.killContainer(taskId, container);
+    note({ kind: 'kill-sent', taskId, container, atMs: clock.now() });
+    memory.unseen.add(container);
+  },
+
+  async observe(context, { container }) {
+    const { taskId, runtime, memory, note, noteExit } = context;
+    const observed = await runtime.observe(taskId, container);
+    if (observed.is === 'absent') noteAbsent(context, container);
+    if (observed.is === 'running') note({ kind: 'container-started', taskId, container, atMs: observed.startedAtMs, timings: {} });
+    if (observed.is === 'exited') noteExit(container, observed.exit);
+    memory.unseen.delete(container);
+  },
+
+  async cleanup({ taskId, runtime, clock, note }) {
+    await runtime.cleanup(taskId);
+    note({ kind: 'cleaned', taskId, atMs: clock.now() });
+  },
+};
+
+export async function execute(context: StepContext, step: Exclude<Step, { kind: 'wait' }>): Promise<void> {
+  const executor = executors[step.kind] as (context: StepContext, step: Step) => Promise<void>;
+  await executor(context, step);
+}
+
+async function letGo({ taskId, spec, runtime, memory, note, noteExit }: StepContext, container: string, journalMs: number): Promise<void> {
+  const { startedAtMs, timings } = await runtime.startContainer(spec, containerSpec(spec, container));
+  note({ kind: 'container-started', taskId, container, atMs: startedAtMs, timings: { journal: journalMs, ...timings } });
+  if (memory.earlyExit) noteExit(container, memory.earlyExit);
+}
+
+/** A container that was seen running can't be one that never ran: the runtime has lost it. */
+function noteAbsent({ taskId, journal, clock, note, noteExit }: StepContext, container: string): void {
+  const record = journal.state.tasks.get(taskId)?.containers.find(({ name }) => name === container);
+  if (record?.state !== 'running') return note({ kind: 'container-absent', taskId, container, atMs: clock.now() });
+  const runtimeFailure = 'the host has lost track of it';
+  noteExit(container, { exitCode: 255, signal: null, oomKilled: false, finishedAtMs: null, runtimeFailure });
+}
+
+function startFailed(taskId: TaskId, atMs: number, error: unknown): TaskEntry {
+  if (error instanceof TaskStartError) return { kind: 'start-failed', taskId, atMs, code: error.stopCode, reason: error.message };
+  if (error instanceof JournalFault) return { kind: 'start-failed', taskId, atMs, code: 'HostRefused', reason: error.message };
+  const detail = error instanceof Error ? error.message : String(error);
+  return { kind: 'start-failed', taskId, atMs, code: 'RuntimeFailed', reason: `${stopCodes.RuntimeFailed.meaning} ${detail}` };
+}
+
+function containerSpec(spec: TaskSpec, name: string): ContainerSpec {
+  const found = spec.containers.find((container) => container.name === name);
+  if (!found) throw new Error(`The task has no container ${name}.`);
+  return found;
+}
+
+async function timed(work: () => Promise<void>): Promise<number> {
+  const beganMs = performance.now();
+  await work();
+  return performance.now() - beganMs;
+}
