@@ -4,7 +4,7 @@ import type { Capacity } from '@berth/contract';
 import type { Clock } from '../clock.js';
 
 export interface RuntimeOptions {
-  /** 1–10 lower-case letters or digits; names the bridge, the nft tables, the cgroup parent and /run/<instance>. */
+  /** 1–9 lower-case letters or digits; names the bridge, the nft tables, the cgroup parent and /run/<instance>. */
   readonly instance: string;
   /** Absolute. Holds `images/` (the store), `tasks/` (writable layers, bundles) and `logs/`. */
   readonly dataDirectory: string;

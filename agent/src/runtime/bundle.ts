@@ -1,0 +1,177 @@
+// Makes the OCI runtime configuration of one container. Pure: whatever it says about the host comes as an argument.
+import type { ContainerSpec, TaskSpec } from '@berth/contract';
+import type { ContainerUser } from './container-user.js';
+import type { ImageConfig } from './image-store.js';
+import type { SeccompProfile } from './seccomp.js';
+
+/** What the host has made for the container, by path. */
+export interface BundlePlaces {
+  readonly rootfs: string;
+  readonly userNamespace: string;
+  readonly networkNamespace: string;
+  /** Without a leading slash, as `<instance>/<task>/<container>`. */
+  readonly cgroup: string;
+  /** Where hosts, hostname and resolv.conf of the task are. */
+  readonly files: string;
+  readonly init: string;
+}
+
+export interface BundleInput {
+  readonly task: TaskSpec;
+  readonly container: ContainerSpec;
+  readonly image: ImageConfig;
+  readonly user: ContainerUser;
+  readonly places: BundlePlaces;
+  readonly seccomp: SeccompProfile;
+  /** The agent's own limits: without CAP_SYS_RESOURCE none can be raised above them. */
+  readonly rlimits: readonly Rlimit[];
+}
+
+export interface Rlimit {
+  readonly type: string;
+  readonly soft: number;
+  readonly hard: number;
+}
+
+interface Mount {
+  readonly destination: string;
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+export type Bundle = ReturnType<typeof bundleFor>;
+
+/** Docker's default set without the three that reach past the task: NET_RAW, MKNOD, AUDIT_WRITE. */
+export const capabilities = [
+  'CAP_CHOWN',
+  'CAP_DAC_OVERRIDE',
+  'CAP_FOWNER',
+  'CAP_FSETID',
+  'CAP_KILL',
+  'CAP_NET_BIND_SERVICE',
+  'CAP_SETFCAP',
+  'CAP_SETGID',
+  'CAP_SETPCAP',
+  'CAP_SETUID',
+  'CAP_SYS_CHROOT',
+] as const;
+
+export const maskedPaths = [
+  '/proc/acpi',
+  '/proc/asound',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/sys/devices/virtual/powercap',
+  '/sys/firmware',
+  '/sys/kernel',
+] as const;
+
+export const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'] as const;
+
+export const initPath = '/dev/init';
+const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const shmBytes = 64 * 1024 * 1024;
+
+/**
+ * @throws Error when neither definition nor image says what to run, in words for the task's owner.
+ */
+export function bundleFor(input: BundleInput) {
+  const { container, user, places } = input;
+  return {
+    ociVersion: '1.0.2',
+    root: { path: places.rootfs, readonly: container.readonlyRootFilesystem },
+    hostname: hostnameOf(input.task),
+    process: {
+      terminal: false,
+      user: { uid: user.uid, gid: user.gid, umask: 0o022, additionalGids: [...user.additionalGids] },
+      args: argvOf(input),
+      env: environmentOf(input),
+      cwd: workingDirectoryOf(input),
+      capabilities: { bounding: [...capabilities], permitted: rootOnly(user), effective: rootOnly(user), inheritable: [], ambient: [] },
+      rlimits: input.rlimits,
+      noNewPrivileges: true,
+    },
+    mounts: mountsOf(input),
+    linux: {
+      namespaces: [
+        { type: 'pid' },
+        { type: 'mount' },
+        { type: 'ipc' },
+        { type: 'uts' },
+        { type: 'cgroup' },
+        { type: 'network', path: places.networkNamespace },
+        { type: 'user', path: places.userNamespace },
+      ],
+      cgroupsPath: `/${places.cgroup}`,
+      resources: { devices: [{ allow: false, access: 'rwm' }] },
+      seccomp: input.seccomp,
+      maskedPaths: [...maskedPaths],
+      readonlyPaths: [...readonlyPaths],
+    },
+  };
+}
+
+/** A process that doesn't start as root has no capabilities, as execve itself would have it. */
+function rootOnly(user: ContainerUser): string[] {
+  return user.uid === 0 ? [...capabilities] : [];
+}
+
+/** The definition's entry point replaces the image's, and then the image's command doesn't count either: as in Docker. */
+function argvOf({ container, image }: BundleInput): string[] {
+  const entryPoint = container.entryPoint ?? image.entryPoint;
+  const command = container.command ?? (container.entryPoint ? [] : image.command);
+  const argv = [...entryPoint, ...command];
+  if (argv.length === 0) throw new Error('neither its definition nor its image says what to run: give a command');
+  return container.init ? [initPath, '--', ...argv] : argv;
+}
+
+function environmentOf({ container, image, user, task }: BundleInput): string[] {
+  const merged = new Map<string, string>();
+  for (const line of [defaultPath, `HOME=${user.home}`, `HOSTNAME=${hostnameOf(task)}`, ...image.environment]) {
+    const equals = line.indexOf('=');
+    if (equals > 0 && !line.includes('\0')) merged.set(line.slice(0, equals), line.slice(equals + 1));
+  }
+  for (const [name, value] of Object.entries(container.environment)) merged.set(name, value);
+  return [...merged].map(([name, value]) => `${name}=${value}`);
+}
+
+function workingDirectoryOf({ container, image }: BundleInput): string {
+  const directory = container.workingDirectory ?? image.workingDirectory;
+  return directory.startsWith('/') ? directory : '/';
+}
+
+/** The task's name if it has one, else its short id: what `hostname` says and logs show. */
+export function hostnameOf(task: Pick<TaskSpec, 'name' | 'taskId'>): string {
+  return task.name ?? task.taskId.slice(0, 8);
+}
+
+function mountsOf({ container, places }: BundleInput): Mount[] {
+  // Read-only: they lie in the host's memory, where nothing else bounds what a task may write.
+  const file = (name: string): Mount => ({
+    destination: `/etc/${name}`,
+    type: 'bind',
+    source: `${places.files}/${name}`,
+    options: ['bind', 'rprivate', 'ro', 'nosuid', 'nodev', 'noexec'],
+  });
+  return [
+    { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
+    // A tmpfs of our own on /dev keeps crun from making device nodes through a link in the image (CVE-2026-47766).
+    { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
+    { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'] },
+    { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${shmBytes}`] },
+    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
+    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
+    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'] },
+    file('hosts'),
+    file('hostname'),
+    file('resolv.conf'),
+    ...(container.init ? [{ destination: initPath, type: 'bind', source: places.init, options: ['bind', 'rprivate', 'ro', 'nosuid', 'nodev'] }] : []),
+  ];
+}

@@ -1,0 +1,144 @@
+// Control groups on the host, versions 1 and 2: limits of tasks and containers, kills, and who ran out of memory.
+// A task's group holds a group per container; crun makes the latter and this file sets the limits of both.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type CgroupVersion, type Limits, oomKillsIn, settingsFor } from './cgroup-values.js';
+
+export const cgroupRoot = '/sys/fs/cgroup';
+const cgroup2Magic = 0x63677270;
+const controllers = ['cpu', 'memory', 'pids'] as const;
+
+export interface Cgroups {
+  readonly version: CgroupVersion;
+  /** Makes the group of a task (`<instance>/<task>`), or of a container with limits of its own. */
+  create(group: string, limits: Limits): void;
+  /** How often the kernel has killed a process of the group for want of memory. 0 if the group is gone. */
+  oomKills(group: string): number;
+  /** Kills every process in the group and below it, and removes all of it. Safe if it isn't there. */
+  remove(group: string): Promise<void>;
+  killAll(group: string): void;
+  isEmpty(group: string): boolean;
+  /** Names of the groups right below `group`, in whatever hierarchy. */
+  children(group: string): string[];
+}
+
+export function cgroups(): Cgroups {
+  return statfsSync(cgroupRoot).type === cgroup2Magic ? make('v2', [cgroupRoot]) : make('v1', hierarchiesV1());
+}
+
+/** Directories of the v1 hierarchies, links such as cpu → cpu,cpuacct left out. */
+function hierarchiesV1(): string[] {
+  const entries = readdirSync(cgroupRoot, { withFileTypes: true });
+  const found = entries.filter((entry) => entry.isDirectory()).map((entry) => join(cgroupRoot, entry.name));
+  return found.filter((directory) => existsSync(join(directory, 'cgroup.procs')));
+}
+
+function make(version: CgroupVersion, hierarchies: readonly string[]): Cgroups {
+  const directoryOf = (controller: string, group: string) => (version === 'v2' ? join(cgroupRoot, group) : join(cgroupRoot, controller, group));
+  const directories = (group: string) => hierarchies.map((hierarchy) => join(hierarchy, group));
+  const killAll = (group: string) => {
+    // No more forks, or a fork bomb outruns the loop.
+    writeQuietly(join(directoryOf('pids', group), 'pids.max'), '0');
+    for (const pid of new Set(directories(group).flatMap(processesBelow))) killQuietly(pid);
+  };
+
+  return {
+    version,
+    create: (group, limits) => {
+      if (version === 'v2') enableControllers(group);
+      for (const controller of controllers) mkdirSync(directoryOf(controller, group), { recursive: true });
+      for (const setting of settingsFor(version, limits)) {
+        const file = join(directoryOf(setting.controller, group), setting.file);
+        if (setting.optional && !existsSync(file)) continue;
+        writeFileSync(file, setting.value);
+      }
+    },
+    oomKills: (group) => oomKillsIn(readOrEmpty(join(directoryOf('memory', group), version === 'v2' ? 'memory.events' : 'memory.oom_control'))),
+    killAll,
+    isEmpty: (group) => directories(group).every((directory) => processesBelow(directory).length === 0),
+    remove: async (group) => {
+      await removeWithRetries(directories(group), () => killAll(group));
+    },
+    children: (group) => [...new Set(directories(group).flatMap(childrenOf))],
+  };
+}
+
+const removeTries = 200;
+const removePauseMs = 25;
+
+/** A killed process leaves its group only when it has died, which in the middle of I/O takes its time. */
+async function removeWithRetries(directories: readonly string[], kill: () => void): Promise<void> {
+  for (let attempt = 0; attempt < removeTries; attempt++) {
+    const left = directories.filter((directory) => !removeTree(directory));
+    if (left.length === 0) return;
+    kill();
+    await sleep(removePauseMs);
+  }
+  throw new Error(`the control group ${directories[0]} can't be removed: a process in it can't be killed`);
+}
+
+function removeTree(directory: string): boolean {
+  for (const child of childrenOf(directory)) removeTree(join(directory, child));
+  try {
+    rmdirSync(directory);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
+}
+
+function childrenOf(directory: string): string[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
+  } catch {
+    return [];
+  }
+}
+
+function processesBelow(directory: string): number[] {
+  const own = readOrEmpty(join(directory, 'cgroup.procs')).split('\n').filter(Boolean).map(Number);
+  // A process of another pid namespace than ours is shown as 0: there is none such below our own groups.
+  return [...own.filter((pid) => pid > 0), ...childrenOf(directory).flatMap((child) => processesBelow(join(directory, child)))];
+}
+
+/** v2 gives a group a controller only if every group above it passes it on. */
+function enableControllers(group: string): void {
+  for (const above of ancestors(group)) {
+    const directory = join(cgroupRoot, above);
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, 'cgroup.subtree_control'), controllers.map((controller) => `+${controller}`).join(' '));
+  }
+}
+
+/** Above `a/b/c`: '', `a`, `a/b`. */
+function ancestors(group: string): string[] {
+  const parent = dirname(group);
+  return parent === '.' ? [''] : [...ancestors(parent), parent];
+}
+
+function readOrEmpty(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function writeQuietly(file: string, text: string): void {
+  try {
+    if (existsSync(file)) writeFileSync(file, text);
+  } catch {
+    // The group went away.
+  }
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Gone already.
+  }
+}

@@ -1,0 +1,45 @@
+// Takes away everything a task has on the host but its logs. Every step is safe if there is nothing (any more), so it
+// works after a crash at any point, and twice.
+import { rmSync } from 'node:fs';
+import type { Cgroups } from './cgroup.js';
+import { killMonitor } from './monitor.js';
+import type { Paths } from './paths.js';
+import { containersOf, namesIn, readRecord, type SandboxRecord } from './records.js';
+import { cleanupRootfs } from './rootfs.js';
+import { unmount } from './syscalls.js';
+
+export interface CleanupHost {
+  readonly paths: Paths;
+  readonly groups: Cgroups;
+  readonly releaseSlot: (slot: number) => Promise<void>;
+}
+
+export async function cleanupTask(host: CleanupHost, taskId: string): Promise<void> {
+  const { paths, groups } = host;
+  const at = paths.task(taskId);
+  const names = [...new Set([...containersOf(paths, taskId), ...namesIn(at.data), ...groups.children(at.cgroup)])];
+  // Monitors first: one that outlived its container would write an exit file after everything else is gone.
+  for (const name of names) killMonitor(paths.container(taskId, name));
+  await groups.remove(at.cgroup);
+  for (const name of names) removeContainerFiles(paths, taskId, name);
+  const sandbox = readRecord<SandboxRecord>(at.sandbox);
+  if (sandbox) await host.releaseSlot(sandbox.slot);
+  rmSync(at.data, { recursive: true, force: true });
+  // Last, because it holds the record that says which sandbox the task has.
+  rmSync(at.directory, { recursive: true, force: true });
+}
+
+/** Takes away one container whose process never ran, so that it can be said to be absent. */
+export async function removeContainer(paths: Paths, groups: Cgroups, taskId: string, name: string): Promise<void> {
+  const at = paths.container(taskId, name);
+  killMonitor(at);
+  await groups.remove(at.cgroup);
+  removeContainerFiles(paths, taskId, name);
+}
+
+function removeContainerFiles(paths: Paths, taskId: string, name: string): void {
+  const at = paths.container(taskId, name);
+  cleanupRootfs(at);
+  while (unmount(at.rootfs));
+  for (const path of [at.directory, at.state, at.socket, at.exitFile]) rmSync(path, { recursive: true, force: true });
+}

@@ -1,0 +1,187 @@
+// The real container runtime: composes the files of this folder into the port of runtime.ts, and decides nothing.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import type { ContainerSpec, TaskId, TaskSpec } from '@berth/contract';
+import { idRangeOf, parseSubnet } from './addresses.js';
+import { hostnameOf } from './bundle.js';
+import { cgroups } from './cgroup.js';
+import { type CleanupHost, cleanupTask, removeContainer } from './cleanup.js';
+import { type ExitWatch, watchExits } from './exits.js';
+import { inspectHost } from './facts.js';
+import { images } from './images.js';
+import { type LaunchHost, launch } from './launch.js';
+import { forgetFormerBoot, killStrayMonitors, mountsBelow, settleContainers, tasksOnHost } from './leftovers.js';
+import { limiter } from './limiter.js';
+import { removeOldLogs, rotateIfLarge } from './log-rotation.js';
+import { taskLogs } from './logs.js';
+import { network } from './network.js';
+import type { RuntimeOptions } from './options.js';
+import { requireUsable } from './options-check.js';
+import { pathsOf } from './paths.js';
+import { sandboxPool } from './pool.js';
+import { containersOf, namesIn, readRecord, type SandboxRecord, writeRecord } from './records.js';
+import { ownRlimits } from './rlimits.js';
+import { observeContainer, signalContainer, stopSignalOf } from './observe.js';
+import { type Prepared, type Runtime, type RuntimeListeners, type Started, TaskStartError } from './runtime.js';
+import { sandboxMaker } from './sandbox.js';
+import { seccompProfile } from './seccomp.js';
+import { unmount } from './syscalls.js';
+import { writeTaskFiles } from './task-files.js';
+import { every } from './timers.js';
+
+const programs = { conmon: '/usr/bin/conmon', crun: '/usr/bin/crun' };
+const initProgram = '/usr/bin/catatonit';
+const rotateEveryMs = 2000;
+const removeLogsEveryMs = 10 * 60_000;
+const sigkill = 9;
+
+/**
+ * Must run in a mount namespace of its own (agent/bin/berth-agent makes it): mounts are neither hidden nor removed
+ * otherwise. @throws Error saying what this machine lacks.
+ */
+export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
+  requireUsable(options);
+  const paths = pathsOf(options.instance, options.dataDirectory);
+  const groups = cgroups();
+  const report = await inspectHost(options, programs, groups);
+  const subnet = parseSubnet(options.subnet);
+  const net = network(paths, subnet);
+  const maker = sandboxMaker(paths, net, subnet, options.uidBase);
+  const pool = sandboxPool(maker, options.poolSize, Math.min(subnet.slots, options.uidRanges), options.log);
+  const store = images(paths, options);
+  const starts = limiter(options.startConcurrency);
+  const observing = { paths, groups, clock: options.clock };
+  const cleaning: CleanupHost = { paths, groups, releaseSlot: pool.release };
+  const launching: LaunchHost = {
+    options,
+    paths,
+    programs,
+    groups,
+    seccomp: seccompProfile(process.arch),
+    rlimits: ownRlimits(),
+    initProgram,
+    startByFifo: report.startByFifo,
+  };
+  let exits: ExitWatch | null = null;
+  let stopTimers: (() => Promise<void>)[] = [];
+
+  const start = async (known: readonly TaskId[], listeners: RuntimeListeners): Promise<void> => {
+    forgetFormerBoot(paths, report.facts.bootId);
+    for (const directory of [paths.run, paths.slots, paths.tasks]) mkdirSync(directory, { recursive: true, mode: 0o711 });
+    for (const directory of [paths.crunRoot, paths.exits, paths.sockets, paths.taskData, paths.logs]) mkdirSync(directory, { recursive: true, mode: 0o711 });
+    writeFileSync(paths.bootIdFile, report.facts.bootId);
+    await store.prepare();
+    const isKnown = (taskId: string) => known.includes(taskId as TaskId);
+    killStrayMonitors(paths, isKnown);
+    // Their cables and rules are needed from the first moment; whatever else there is goes with the old tables.
+    const taken = known.flatMap((taskId) => readRecord<SandboxRecord>(paths.task(taskId).sandbox)?.slot ?? []);
+    for (const slot of taken) pool.reserve(slot);
+    await net.setUp(taken);
+    for (const taskId of tasksOnHost(paths, groups)) {
+      if (isKnown(taskId)) await settleContainers(paths, groups, taskId);
+      else await cleanupTask(cleaning, taskId);
+    }
+    await maker.remove(maker.present().filter((slot) => !taken.includes(slot)));
+    exits = watchExits(observing, listeners);
+    for (const taskId of known) for (const name of containersOf(paths, taskId)) exits.add(taskId, name);
+    stopTimers = [every(rotateEveryMs, rotateLogs, options.log), every(removeLogsEveryMs, removeLogs, options.log)];
+    pool.fill();
+  };
+
+  const rotateLogs = async () => {
+    for (const taskId of namesIn(paths.tasks)) {
+      for (const name of containersOf(paths, taskId)) await rotateIfLarge(paths, options.logs, taskId, name);
+    }
+  };
+
+  const removeLogs = async () => {
+    const live = new Set(namesIn(paths.tasks));
+    await removeOldLogs(paths, options.logs, (taskId) => live.has(taskId));
+  };
+
+  const prepare = async (spec: TaskSpec): Promise<Prepared> => {
+    const begun = performance.now();
+    await Promise.all([...new Set(spec.containers.map((container) => container.image))].map((image) => store.get(image)));
+    const pulled = performance.now();
+    const at = paths.task(spec.taskId);
+    const sandbox = readRecord<SandboxRecord>(at.sandbox) ?? (await takeSandbox(at.sandbox));
+    const taken = performance.now();
+    groups.create(at.cgroup, { cpuMillis: spec.cpuMillis, memoryMiB: spec.memoryMiB, pids: spec.pidsLimit });
+    writeTaskFiles(at.files, hostnameOf(spec), sandbox.address);
+    return { address: sandbox.address, timings: { image: pulled - begun, sandbox: taken - pulled, task: performance.now() - taken } };
+  };
+
+  const takeSandbox = async (file: string): Promise<SandboxRecord> => {
+    const slot = await pool.take();
+    const record = { slot, address: subnet.addressOf(slot) };
+    writeRecord(file, record);
+    return record;
+  };
+
+  const startContainer = async (task: TaskSpec, container: ContainerSpec): Promise<Started> => {
+    const image = await store.get(container.image);
+    const sandbox = readRecord<SandboxRecord>(paths.task(task.taskId).sandbox);
+    if (!sandbox) throw new TaskStartError('RuntimeFailed', `The task ${task.taskId} was not prepared.`);
+    const queued = performance.now();
+    const started = await starts(async () => {
+      const request = { task, container, image, slot: sandbox.slot, ids: idRangeOf(sandbox.slot, options.uidBase) };
+      const waited = performance.now() - queued;
+      try {
+        const result = await launch(launching, request);
+        return { ...result, timings: { wait: waited, ...result.timings } };
+      } catch (error) {
+        await removeContainer(paths, groups, task.taskId, container.name);
+        throw asStartError(error, container);
+      }
+    });
+    exits?.add(task.taskId, container.name);
+    return started;
+  };
+
+  const cleanup = async (taskId: TaskId): Promise<void> => {
+    exits?.forgetTask(taskId);
+    await cleanupTask(cleaning, taskId);
+  };
+
+  const close = async () => {
+    exits?.close();
+    for (const stop of stopTimers.splice(0)) await stop();
+    await pool.close();
+  };
+
+  return {
+    facts: report.facts,
+    start,
+    prepare,
+    startContainer,
+    stopContainer: async (taskId, container) => {
+      const image = await store.stored(container.image);
+      signalContainer(paths, taskId, container.name, stopSignalOf(container, image?.config.stopSignal ?? null));
+    },
+    killContainer: async (taskId, container) => {
+      signalContainer(paths, taskId, container, sigkill);
+      if (readRecord(paths.container(taskId, container).record)) groups.killAll(paths.container(taskId, container).cgroup);
+    },
+    observe: async (taskId, container) => observeContainer(observing, taskId, container),
+    cleanup,
+    logs: (taskId, request) => {
+      const isOver = () => !namesIn(paths.tasks).includes(taskId);
+      return taskLogs(paths, options.logs.maxRotatedFiles, taskId, request, isOver);
+    },
+    close,
+    teardown: async () => {
+      await close();
+      for (const taskId of tasksOnHost(paths, groups)) await cleanupTask(cleaning, taskId);
+      await maker.remove(namesIn(paths.slots).map(Number).filter(Number.isInteger));
+      await net.tearDown();
+      await groups.remove(paths.instance);
+      store.tearDown();
+      for (const target of mountsBelow(paths.run)) unmount(target);
+    },
+  };
+}
+
+function asStartError(error: unknown, container: ContainerSpec): TaskStartError {
+  if (error instanceof TaskStartError) return error;
+  const message = `The container ${container.name} could not be made: ${(error as Error).message}`;
+  return new TaskStartError('RuntimeFailed', message, { cause: error });
+}

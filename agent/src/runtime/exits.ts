@@ -1,0 +1,74 @@
+// Notices that containers end: at once by inotify on the directory of exit files, and by a sweep, for inotify may
+// lose events and a killed monitor writes no file.
+import { type FSWatcher, watch } from 'node:fs';
+import type { TaskId } from '@berth/contract';
+import { giveUp, type ObserveHost, observeContainer } from './observe.js';
+import { isAlive } from './processes.js';
+import { readRecord, type StartRecord } from './records.js';
+import type { RuntimeListeners } from './runtime.js';
+
+export interface ExitWatch {
+  add(taskId: TaskId, container: string): void;
+  forgetTask(taskId: TaskId): void;
+  close(): void;
+}
+
+const sweepMs = 2000;
+/** How long a monitor may take to write down the end of a container that has no process any more. */
+const monitorGraceMs = 15_000;
+
+export function watchExits(host: ObserveHost, listeners: RuntimeListeners): ExitWatch {
+  const watched = new Map<string, { taskId: TaskId; container: string; deadSinceMs: number | null }>();
+
+  const look = (id: string) => {
+    const entry = watched.get(id);
+    if (!entry) return;
+    const observed = observeContainer(host, entry.taskId, entry.container);
+    if (observed.is !== 'exited') return;
+    watched.delete(id);
+    listeners.onExit(entry.taskId, entry.container, observed.exit);
+  };
+
+  const sweep = () => {
+    for (const [id, entry] of watched) {
+      look(id);
+      if (!watched.has(id) || !isStuck(host, entry)) continue;
+      watched.delete(id);
+      listeners.onExit(entry.taskId, entry.container, giveUp(host, entry.taskId, entry.container, 'The monitor of the container did not tell how it ended.'));
+    }
+  };
+
+  // conmon renames the finished file into place.
+  const inotify: FSWatcher = watch(host.paths.exits, { persistent: false }, (_event, name) => {
+    if (name) look(name);
+  });
+  inotify.on('error', () => inotify.close());
+  const timer = setInterval(sweep, sweepMs);
+  timer.unref();
+
+  return {
+    add: (taskId, container) => {
+      const { id } = host.paths.container(taskId, container);
+      watched.set(id, { taskId, container, deadSinceMs: null });
+      // It may have ended before we began to watch.
+      look(id);
+    },
+    forgetTask: (taskId) => {
+      for (const [id, entry] of watched) if (entry.taskId === taskId) watched.delete(id);
+    },
+    close: () => {
+      inotify.close();
+      clearInterval(timer);
+    },
+  };
+}
+
+function isStuck(host: ObserveHost, entry: { taskId: TaskId; container: string; deadSinceMs: number | null }): boolean {
+  const record = readRecord<StartRecord>(host.paths.container(entry.taskId, entry.container).record);
+  if (!record || isAlive(record.process)) {
+    entry.deadSinceMs = null;
+    return false;
+  }
+  entry.deadSinceMs ??= host.clock.now();
+  return host.clock.now() - entry.deadSinceMs > monitorGraceMs;
+}

@@ -1,0 +1,135 @@
+// The start of one container: root file system, bundle, control group, monitor, and the moment it is let go.
+import { closeSync, constants, mkdirSync, openSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { ContainerSpec, TaskSpec } from '@berth/contract';
+import type { IdRange } from './addresses.js';
+import { bundleFor, type Rlimit } from './bundle.js';
+import type { Cgroups } from './cgroup.js';
+import { bundleFault } from './check-bundle.js';
+import { resolveUser } from './container-user.js';
+import type { Image } from './image-store.js';
+import { CreateError, createContainer, type Programs } from './monitor.js';
+import type { RuntimeOptions } from './options.js';
+import type { Paths } from './paths.js';
+import { mustRun } from './programs.js';
+import { type StartRecord, writeRecord } from './records.js';
+import { prepareRootfs, readInRootfs } from './rootfs.js';
+import { type Started, TaskStartError } from './runtime.js';
+import type { SeccompProfile } from './seccomp.js';
+import { startErrorOf } from './start-failure.js';
+
+export interface LaunchHost {
+  readonly options: RuntimeOptions;
+  readonly paths: Paths;
+  readonly programs: Programs;
+  readonly groups: Cgroups;
+  readonly seccomp: SeccompProfile;
+  readonly rlimits: readonly Rlimit[];
+  readonly initProgram: string;
+  /** Whether this crun's containers may be let go by writing to their FIFO. */
+  readonly startByFifo: boolean;
+}
+
+export interface LaunchRequest {
+  readonly task: TaskSpec;
+  readonly container: ContainerSpec;
+  readonly image: Image;
+  readonly slot: number;
+  readonly ids: IdRange;
+}
+
+const startTimeoutMs = 15_000;
+
+/**
+ * Creates a container and lets it go.
+ * @throws TaskStartError; the container has then not run. The caller cleans up what was made for it.
+ */
+export async function launch(host: LaunchHost, request: LaunchRequest): Promise<Started> {
+  const { options, paths } = host;
+  const { task, container } = request;
+  const at = paths.container(task.taskId, container.name);
+  const begun = performance.now();
+  writeBundle(host, request);
+  mkdirSync(dirname(at.log), { recursive: true, mode: 0o700 });
+  if (container.cpuMillis !== null || container.memoryMiB !== null) {
+    host.groups.create(at.cgroup, { cpuMillis: container.cpuMillis, memoryMiB: container.memoryMiB, pids: null });
+  }
+  const prepared = performance.now();
+  const created = await createOrExplain(host, request);
+  const waiting = performance.now();
+  const record: StartRecord = { ...created, startedAtMs: options.clock.now() };
+  // From here on the container counts as started. Were it let go first, an agent killed in between would start it twice.
+  writeRecord(at.record, record);
+  await letGo(host, at);
+  return {
+    startedAtMs: record.startedAtMs,
+    timings: { bundle: prepared - begun, create: waiting - prepared, letGo: performance.now() - waiting },
+  };
+}
+
+function writeBundle(host: LaunchHost, request: LaunchRequest): void {
+  const { paths } = host;
+  const { task, container, image } = request;
+  const at = paths.container(task.taskId, container.name);
+  const shared = paths.task(task.taskId);
+  const sandbox = paths.slot(request.slot);
+  prepareRootfs(at, sandbox.layers, image.layers, request.ids);
+  const userText = container.user ?? image.config.user;
+  const input = {
+    task,
+    container,
+    image: image.config,
+    places: { rootfs: at.rootfs, userNamespace: sandbox.user, networkNamespace: sandbox.net, cgroup: at.cgroup, files: shared.files, init: host.initProgram },
+    seccomp: host.seccomp,
+    rlimits: host.rlimits,
+  };
+  const user = explain(container.name, () => resolveUser(userText, readInRootfs(at.rootfs, '/etc/passwd'), readInRootfs(at.rootfs, '/etc/group')));
+  const bundle = explain(container.name, () => bundleFor({ ...input, user }));
+  const fault = bundleFault(bundle, [shared.directory], [host.initProgram]);
+  if (fault) throw new TaskStartError('TaskFailedToStart', `The container ${container.name} was refused: ${fault}.`);
+  writeFileSync(at.config, JSON.stringify(bundle));
+}
+
+function explain<T>(container: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new TaskStartError('TaskFailedToStart', `The container ${container} could not be started: ${(error as Error).message}.`, { cause: error });
+  }
+}
+
+async function createOrExplain(host: LaunchHost, { task, container, image }: LaunchRequest) {
+  const at = host.paths.container(task.taskId, container.name);
+  try {
+    return await createContainer(host.programs, host.paths, at, hardLogLimit(host.options));
+  } catch (error) {
+    if (!(error instanceof CreateError)) throw error;
+    const oomKilled = host.groups.oomKills(at.cgroup) > 0;
+    throw startErrorOf(container, image.config, error, oomKilled);
+  }
+}
+
+/** conmon's own cap throws everything away that was written before: it only counts when we are not there to rotate. */
+function hardLogLimit(options: RuntimeOptions): number {
+  return options.logs.maxFileBytes * 8;
+}
+
+/** What `crun start` does, without the 20 ms of starting a program: a byte into the FIFO, which is then removed. */
+async function letGo(host: LaunchHost, at: ReturnType<Paths['container']>): Promise<void> {
+  if (!host.startByFifo) {
+    await mustRun(host.programs.crun, ['--root', host.paths.crunRoot, 'start', at.id], { timeoutMs: startTimeoutMs });
+    return;
+  }
+  releaseFifo(at.startFifo);
+}
+
+/** Lets a created container go. Throws ENOENT if that was done already, and ENXIO if nobody waits. */
+export function releaseFifo(fifo: string): void {
+  const fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+  try {
+    writeSync(fd, '0');
+  } finally {
+    closeSync(fd);
+  }
+  unlinkSync(fifo);
+}

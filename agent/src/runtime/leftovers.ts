@@ -1,0 +1,74 @@
+// What a former life of the agent has left: tasks nobody knows any more, containers that were never let go, sandboxes
+// that were waiting in its pool. Looked for at the start, by name, in every place where something of ours can be.
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { isId } from '@berth/contract';
+import type { Cgroups } from './cgroup.js';
+import { removeContainer } from './cleanup.js';
+import { releaseFifo } from './launch.js';
+import type { Paths } from './paths.js';
+import { processOf, signalProcess } from './processes.js';
+import { containersOf, namesIn, readIfThere, readRecord, type StartRecord } from './records.js';
+import { unmount } from './syscalls.js';
+
+const sigkill = 9;
+
+/** Ids of all tasks of which anything is there. */
+export function tasksOnHost(paths: Paths, groups: Cgroups): string[] {
+  const named = [...namesIn(paths.tasks), ...namesIn(paths.taskData), ...groups.children(paths.instance)];
+  const prefixed = [...namesIn(paths.crunRoot), ...namesIn(paths.exits), ...namesIn(paths.sockets)].map((name) => name.split('.')[0] ?? '');
+  return [...new Set([...named, ...prefixed])].filter(isId);
+}
+
+/** After a reboot nothing of `run` is true, if the machine has kept it at all. */
+export function forgetFormerBoot(paths: Paths, bootId: string): void {
+  if (readIfThere(paths.bootIdFile) === bootId) return;
+  for (const directory of [paths.crunRoot, paths.exits, paths.sockets, paths.slots, paths.tasks, paths.imageRun]) {
+    for (const target of mountsBelow(directory)) unmount(target);
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Settles containers whose start was under way: not let go means gone, let go means it is made sure. */
+export async function settleContainers(paths: Paths, groups: Cgroups, taskId: string): Promise<void> {
+  for (const name of containersOf(paths, taskId)) {
+    const at = paths.container(taskId, name);
+    if (!readRecord<StartRecord>(at.record)) await removeContainer(paths, groups, taskId, name);
+    else releaseQuietly(at.startFifo);
+  }
+}
+
+function releaseQuietly(fifo: string): void {
+  try {
+    releaseFifo(fifo);
+  } catch (error) {
+    if (!['ENOENT', 'ENXIO'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+}
+
+/** Ends monitors of ours whose task is not known: found by their arguments, for their pid files may be gone. */
+export function killStrayMonitors(paths: Paths, isKnown: (taskId: string) => boolean): void {
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const id = processOf(Number(name));
+    const args = readOrEmpty(`/proc/${name}/cmdline`).split('\0');
+    const container = args[args.indexOf('-c') + 1] ?? '';
+    if (!id || !args[0]?.endsWith('conmon') || !args.includes(paths.sockets) || isKnown(container.split('.')[0] ?? '')) continue;
+    signalProcess(id, sigkill);
+  }
+}
+
+function readOrEmpty(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Mount points below a directory, innermost first. */
+export function mountsBelow(directory: string): string[] {
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  const targets = lines.map((line) => (line.split(' ')[4] ?? '').replaceAll('\\040', ' '));
+  return targets.filter((target) => target.startsWith(join(directory, '/'))).reverse();
+}

@@ -1,0 +1,81 @@
+// Where everything of one instance is, and what it is called. Nothing else builds a host path, so that clean-up can
+// find again what an earlier life of the agent has made.
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+
+export type Paths = ReturnType<typeof pathsOf>;
+
+/** `data` outlives a reboot; `run` (a tmpfs on most machines) holds what is worthless after one. */
+export function pathsOf(instance: string, dataDirectory: string) {
+  const run = join('/run', instance);
+  const data = dataDirectory;
+  return {
+    instance,
+    run,
+    bootIdFile: join(run, 'boot-id'),
+    crunRoot: join(run, 'crun'),
+    exits: join(run, 'exits'),
+    /** conmon's sockets. A path of a socket has 108 bytes, and conmon unlinks what has the container's name in it. */
+    sockets: join(run, 's'),
+    slots: join(run, 'slots'),
+    tasks: join(run, 'tasks'),
+    imageRun: join(run, 'images'),
+    images: join(data, 'images'),
+    layers: join(data, 'images', 'overlay'),
+    taskData: join(data, 'tasks'),
+    logs: join(data, 'logs'),
+    bridge: `${instance}0`,
+    vethPrefix: `${instance}v`,
+    table: instance,
+    slot: (slot: number) => {
+      const directory = join(run, 'slots', String(slot));
+      return {
+        directory,
+        user: join(directory, 'user'),
+        net: join(directory, 'net'),
+        layers: join(directory, 'l'),
+        veth: `${instance}v${slot}`,
+      };
+    },
+    task: (taskId: string) => ({
+      directory: join(run, 'tasks', taskId),
+      sandbox: join(run, 'tasks', taskId, 'sandbox.json'),
+      files: join(run, 'tasks', taskId, 'files'),
+      data: join(data, 'tasks', taskId),
+      logs: join(data, 'logs', taskId),
+      cgroup: `${instance}/${taskId}`,
+    }),
+    container: (taskId: string, name: string) => {
+      const id = containerId(taskId, name);
+      const directory = join(run, 'tasks', taskId, 'containers', name);
+      return {
+        id,
+        directory,
+        config: join(directory, 'config.json'),
+        pidFile: join(directory, 'pid'),
+        monitorPidFile: join(directory, 'monitor-pid'),
+        record: join(directory, 'started.json'),
+        failure: join(directory, 'failure.json'),
+        controlFifo: join(directory, 'ctl'),
+        rootfs: join(directory, 'rootfs'),
+        exitFile: join(run, 'exits', id),
+        state: join(run, 'crun', id),
+        startFifo: join(run, 'crun', id, 'exec.fifo'),
+        socket: join(run, 's', id),
+        upper: join(data, 'tasks', taskId, name, 'upper'),
+        work: join(data, 'tasks', taskId, name, 'work'),
+        log: join(data, 'logs', taskId, `${name}.log`),
+        cgroup: `${instance}/${taskId}/${name}`,
+      };
+    },
+  };
+}
+
+const longestNamePart = 24;
+
+/** crun's and conmon's name for a container; a long container name is cut, and kept unique by a part of its hash. */
+export function containerId(taskId: string, name: string): string {
+  if (name.length <= longestNamePart) return `${taskId}.${name}`;
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, 8);
+  return `${taskId}.${name.slice(0, longestNamePart - 9)}.${hash}`;
+}

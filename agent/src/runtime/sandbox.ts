@@ -1,0 +1,119 @@
+// Makes and removes sandboxes: what the containers of a task share. One is a user namespace with ids of its own, a
+// network namespace owned by it, with an address, and the image store seen with those ids.
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { idRangeOf, type Subnet } from './addresses.js';
+import { configureInside } from './inside-network.js';
+import type { Network } from './network.js';
+import type { Paths } from './paths.js';
+import { mount, mountFlags, mountIdmapped, unmount } from './syscalls.js';
+
+/**
+ * One program for a whole batch: a shell that has a child per sandbox. Each says its pid from inside its new
+ * namespaces and holds them until they are pinned and standard input is closed.
+ */
+const holdersScript = `exec 3<&0
+i=0
+while [ $i -lt "$1" ]; do
+  unshare --user --net sh -c 'echo $$; read -r _' <&3 &
+  i=$((i + 1))
+done
+wait`;
+
+const holdersTimeoutMs = 20_000;
+
+export interface SandboxMaker {
+  /** All of them, or none: after an error nothing is left of any. */
+  make(slots: readonly number[]): Promise<void>;
+  /** Safe for slots that were made in part or not at all. No process may be left in their namespaces. */
+  remove(slots: readonly number[]): Promise<void>;
+  /** Slots of which anything is there. */
+  present(): number[];
+}
+
+export function sandboxMaker(paths: Paths, net: Network, subnet: Subnet, uidBase: number): SandboxMaker {
+  const remove = async (slots: readonly number[]) => {
+    for (const slot of slots) removeFiles(paths, slot);
+    await net.detach(slots);
+  };
+  return {
+    make: async (slots) => {
+      const holders = startHolders(slots.length);
+      try {
+        const pids = await holders.pids;
+        const sandboxes = slots.map((slot, index) => ({ slot, pid: pids[index] as number }));
+        for (const { slot, pid } of sandboxes) pin(paths, slot, pid, uidBase);
+        await net.attach(sandboxes);
+        for (const slot of slots) {
+          configureInside(paths.slot(slot).net, { address: subnet.addressOf(slot), prefixLength: subnet.prefixLength, gateway: subnet.gateway });
+        }
+      } catch (error) {
+        await remove(slots);
+        throw error;
+      } finally {
+        await holders.end();
+      }
+    },
+    remove,
+    present: () => readdirSync(paths.slots).map(Number).filter(Number.isInteger),
+  };
+}
+
+function startHolders(count: number): { pids: Promise<number[]>; end: () => Promise<void> } {
+  const child = spawn('sh', ['-c', holdersScript, 'berth-sandboxes', String(count)], { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+  const kill = () => {
+    if (child.pid && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
+  };
+  const timer = setTimeout(kill, holdersTimeoutMs);
+  let said = '';
+  child.stdin.on('error', () => {});
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-1000);
+  });
+  const ended = new Promise<void>((resolve) => {
+    child.once('error', () => resolve());
+    child.once('close', () => resolve());
+  });
+  const pids = new Promise<number[]>((resolve, reject) => {
+    let lines = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      lines += text;
+      const found = lines.split('\n').slice(0, -1).map(Number);
+      if (found.length === count) resolve(found);
+    });
+    void ended.then(() => reject(new Error(`no user and network namespaces could be made: ${said.trim() || 'no answer in time'}`)));
+  });
+  pids.catch(() => {});
+  return {
+    pids,
+    end: async () => {
+      child.stdin.end();
+      await ended;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** Names the namespaces by files, which keeps them without a process, and gives the user namespace its ids. */
+function pin(paths: Paths, slot: number, pid: number, uidBase: number): void {
+  const at = paths.slot(slot);
+  const ids = idRangeOf(slot, uidBase);
+  for (const map of ['uid_map', 'gid_map']) writeFileSync(`/proc/${pid}/${map}`, `0 ${ids.first} ${ids.size}\n`);
+  mkdirSync(at.layers, { recursive: true });
+  for (const kind of ['user', 'net'] as const) {
+    writeFileSync(at[kind], '');
+    mount(`/proc/${pid}/ns/${kind}`, at[kind], '', mountFlags.bind);
+  }
+  const userNamespace = openSync(at.user, 'r');
+  try {
+    mountIdmapped(paths.layers, at.layers, userNamespace, closeSync);
+  } finally {
+    closeSync(userNamespace);
+  }
+}
+
+function removeFiles(paths: Paths, slot: number): void {
+  const at = paths.slot(slot);
+  for (const target of [at.layers, at.net, at.user]) unmount(target);
+  rmSync(at.directory, { recursive: true, force: true });
+}
