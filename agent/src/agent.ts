@@ -102,7 +102,10 @@ export function createAgent(dependencies: Dependencies): Agent {
 
   function stop(taskId: TaskId, code: StopCode, reason: string): void {
     const atMs = clock.now();
-    if (!state.tasks.has(taskId) && !isKnown(taskId)) return note({ kind: 'declined', taskId, atMs, code, reason });
+    if (!isKnown(taskId)) {
+      note({ kind: 'declined', taskId, atMs, code, reason });
+      return;
+    }
     note({ kind: 'stop-wanted', taskId, atMs, code, reason });
     loops.wake(taskId);
   }

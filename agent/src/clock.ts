@@ -24,7 +24,3 @@ export function newAnchor(bootId: string): ClockAnchor {
 export function clockFrom(anchor: ClockAnchor): Clock {
   return { now: () => anchor.wallMs + (monotonicMs() - anchor.monotonicMs) };
 }
-
-export function toInstant(ms: number): string {
-  return new Date(ms).toISOString();
-}

@@ -7,6 +7,7 @@ import {
   gatewayFrameSchema,
   type HostId,
   maxFrameBytes,
+  type OpenStream,
   protocolVersion,
   type TaskId,
   type TaskReport,
@@ -14,8 +15,9 @@ import {
 import type { Logger } from 'pino';
 import { WebSocket } from 'ws';
 import type { Agent, DesiredFrame } from './agent.js';
-import { type Clock, toInstant } from './clock.js';
+import type { Clock } from './clock.js';
 import type { Identity } from './identity.js';
+import { toInstant } from './instant.js';
 import type { Journal } from './journal.js';
 import { createOutbox, type Outbox } from './outbox.js';
 import { toReport } from './report.js';
@@ -49,6 +51,7 @@ export interface LinkEnd {
   readonly reconnectAfterMs: number;
 }
 
+type Goodbye = Extract<GatewayFrame, { type: 'goodbye' }>;
 type Welcome = Extract<GatewayFrame, { type: 'welcome' }>;
 
 const handshakeMs = 10_000;
@@ -94,12 +97,13 @@ export function openLink(dependencies: LinkDependencies, onEnd: (end: LinkEnd) =
   }
 
   function beat(heartbeatMs: number): void {
-    const silentMs = performance.now() - heardAtMs;
-    if (silentMs > silentBeatsAtMost * heartbeatMs) return giveUp(`the gateway has been silent for ${Math.round(silentMs)} ms`);
-    const waitingSinceMs = outbox?.waitingSinceMs() ?? null;
-    if (waitingSinceMs !== null && clock.now() - waitingSinceMs > acknowledgedWithinMs) return giveUp('the gateway does not acknowledge');
-    send({ type: 'heartbeat', at: toInstant(clock.now()) });
-    socket.ping();
+    const nowMs = clock.now();
+    if (performance.now() - heardAtMs > silentBeatsAtMost * heartbeatMs) giveUp('the gateway has been silent for too long');
+    else if (nowMs - (outbox?.waitingSinceMs() ?? nowMs) > acknowledgedWithinMs) giveUp('the gateway does not acknowledge');
+    else {
+      send({ type: 'heartbeat', at: toInstant(nowMs) });
+      socket.ping();
+    }
   }
 
   function obey(frame: DesiredFrame): void {
@@ -114,29 +118,23 @@ export function openLink(dependencies: LinkDependencies, onEnd: (end: LinkEnd) =
   }
 
   function receive(frame: GatewayFrame): void {
-    switch (frame.type) {
-      case 'welcome':
-        return welcome(frame);
-      case 'desired':
-        return obey(frame);
-      case 'ack':
-        return outbox?.acknowledge(frame.seq);
-      case 'open-stream':
-        void serveStream({ gatewayUrl, identity: identity(), runtime, log, signal: streams.signal }, frame).catch((error: Error) => {
-          log.warn({ taskId: frame.request.taskId, err: error }, 'a log stream failed');
-          send({ type: 'stream-failed', streamId: frame.streamId, reason: error.message });
-        });
-        return;
-      case 'goodbye':
-        if (end)
-          end = {
-            reason: `the gateway said goodbye: ${frame.reason}`,
-            reconnectAfterMs: Math.min(frame.reconnectAfterMs, longestReconnectAfterMs),
-          };
-        return socket.close(1000);
-      default:
-        return frame satisfies never;
-    }
+    if (frame.type === 'welcome') welcome(frame);
+    else if (frame.type === 'desired') obey(frame);
+    else if (frame.type === 'ack') outbox?.acknowledge(frame.seq);
+    else if (frame.type === 'open-stream') stream(frame);
+    else goodbye(frame);
+  }
+
+  function stream(frame: OpenStream): void {
+    serveStream({ gatewayUrl, identity: identity(), runtime, log, signal: streams.signal }, frame).catch((error: Error) => {
+      log.warn({ taskId: frame.request.taskId, err: error }, 'a log stream failed');
+      send({ type: 'stream-failed', streamId: frame.streamId, reason: error.message });
+    });
+  }
+
+  function goodbye({ reason, reconnectAfterMs }: Goodbye): void {
+    if (end) end = { reason: `the gateway said goodbye: ${reason}`, reconnectAfterMs: Math.min(reconnectAfterMs, longestReconnectAfterMs) };
+    socket.close(1000);
   }
 
   let told: ReadonlyMap<TaskId, number> = new Map();

@@ -2,8 +2,8 @@
 // agent had. The maps are large, so the state is changed in place; the records in it are replaced. An entry that
 // makes no sense any more (its task is unknown, its container has ended) changes nothing.
 import type { TaskId } from '@berth/contract';
-import { toInstant } from './clock.js';
 import type { Entry, TaskEntry } from './entries.js';
+import { toInstant } from './instant.js';
 import { toReport } from './report.js';
 import { type AgentState, type TaskRecord, tombstoneRetentionMs } from './state.js';
 import { applyToRecord, declinedRecord, newRecord } from './task-record.js';

@@ -1,6 +1,6 @@
 // How a task's record is told to the control plane.
 import type { TaskReport, TaskState } from '@berth/contract';
-import { toInstant } from './clock.js';
+import { toInstant } from './instant.js';
 import type { ReportedState, TaskRecord } from './state.js';
 
 export function toReport(record: TaskRecord): TaskReport {

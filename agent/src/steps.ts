@@ -103,9 +103,12 @@ async function letGo({ taskId, spec, runtime, memory, note, noteExit }: StepCont
 /** A container that was seen running can't be one that never ran: the runtime has lost it. */
 function noteAbsent({ taskId, journal, clock, note, noteExit }: StepContext, container: string): void {
   const record = journal.state.tasks.get(taskId)?.containers.find(({ name }) => name === container);
-  if (record?.state !== 'running') return note({ kind: 'container-absent', taskId, container, atMs: clock.now() });
-  const runtimeFailure = 'the host has lost track of it';
-  noteExit(container, { exitCode: 255, signal: null, oomKilled: false, finishedAtMs: null, runtimeFailure });
+  if (record?.state === 'running') {
+    const runtimeFailure = 'the host has lost track of it';
+    noteExit(container, { exitCode: 255, signal: null, oomKilled: false, finishedAtMs: null, runtimeFailure });
+  } else {
+    note({ kind: 'container-absent', taskId, container, atMs: clock.now() });
+  }
 }
 
 function startFailed(taskId: TaskId, atMs: number, error: unknown): TaskEntry {

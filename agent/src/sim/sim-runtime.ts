@@ -1,7 +1,8 @@
 // The runtime port without containers, for thousands of tasks in one process. A task's command says what its container
 // does (behaviour.ts); how long a start takes is given.
 import type { Capacity, ContainerSpec, LogLine, TaskId, TaskSpec } from '@berth/contract';
-import { type Clock, toInstant } from '../clock.js';
+import type { Clock } from '../clock.js';
+import { toInstant } from '../instant.js';
 import { type Exit, type LogRequest, type Runtime, type RuntimeListeners, TaskStartError } from '../runtime/runtime.js';
 import { behaviourOf } from './behaviour.js';
 import { addLine, newSimMachine, type SimContainer, type SimMachine } from './sim-machine.js';
