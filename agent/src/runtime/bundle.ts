@@ -70,12 +70,13 @@ export const maskedPaths = [
   '/proc/timer_stats',
   '/sys/devices/virtual/powercap',
   '/sys/firmware',
-  '/sys/kernel',
 ] as const;
 
 export const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'] as const;
 
 export const initPath = '/dev/init';
+/** How many arguments the init takes before those of the program itself. */
+export const initArguments = 2;
 const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const shmBytes = 64 * 1024 * 1024;
 

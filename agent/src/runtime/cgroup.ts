@@ -1,6 +1,6 @@
 // Control groups on the host, versions 1 and 2: limits of tasks and containers, kills, and who ran out of memory.
 // A task's group holds a group per container; crun makes the latter and this file sets the limits of both.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CgroupVersion, type Limits, oomKillsIn, settingsFor } from './cgroup-values.js';
@@ -59,6 +59,7 @@ function make(version: CgroupVersion, hierarchies: readonly string[]): Cgroups {
     isEmpty: (group) => directories(group).every((directory) => processesBelow(directory).length === 0),
     remove: async (group) => {
       await removeWithRetries(directories(group), () => killAll(group));
+      removeStrayDirectory(group);
     },
     children: (group) => [...new Set(directories(group).flatMap(childrenOf))],
   };
@@ -100,8 +101,13 @@ function childrenOf(directory: string): string[] {
 
 function processesBelow(directory: string): number[] {
   const own = readOrEmpty(join(directory, 'cgroup.procs')).split('\n').filter(Boolean).map(Number);
-  // A process of another pid namespace than ours is shown as 0: there is none such below our own groups.
   return [...own.filter((pid) => pid > 0), ...childrenOf(directory).flatMap((child) => processesBelow(join(directory, child)))];
+}
+
+/** On a hybrid host crun makes ordinary directories where the launcher has hidden the v2 hierarchy. */
+function removeStrayDirectory(group: string): void {
+  const hidden = join(cgroupRoot, 'unified');
+  if (existsSync(hidden) && statfsSync(hidden).type !== cgroup2Magic) rmSync(join(hidden, group), { recursive: true, force: true });
 }
 
 /** v2 gives a group a controller only if every group above it passes it on. */

@@ -1,6 +1,7 @@
 // A container's root file system: the image's layers, read through the task's own id mapping, below a writable layer.
 import { chownSync, closeSync, fstatSync, mkdirSync, openSync, readSync, rmSync } from 'node:fs';
 import type { IdRange } from './addresses.js';
+import type { ProgramKind } from './executable.js';
 import { mount, openInRoot, unmount } from './syscalls.js';
 
 export interface RootfsPlace {
@@ -50,6 +51,23 @@ export function readInRootfs(rootfs: string, path: string): string {
   try {
     const fd = openInRoot(root, path);
     return fd === null ? '' : readAndClose(fd);
+  } finally {
+    closeSync(root);
+  }
+}
+
+/** What is at a path of the container, links followed as inside. For whose user it is executable is left to execve. */
+export function programKind(rootfs: string, path: string): ProgramKind {
+  const root = openSync(rootfs, 'r');
+  try {
+    const fd = openInRoot(root, path);
+    if (fd === null) return 'missing';
+    try {
+      const { mode } = fstatSync(fd);
+      return fstatSync(fd).isFile() && (mode & 0o111) !== 0 ? 'program' : 'not-executable';
+    } finally {
+      closeSync(fd);
+    }
   } finally {
     closeSync(root);
   }
