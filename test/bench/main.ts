@@ -1,0 +1,31 @@
+// `npm run bench -- start|burst`: measures the Berth that runs here, beside crun alone and, if it runs, Docker.
+// docs/performance.md tells what is measured and how to read it.
+import { findOrStartBerth } from './berth.js';
+import { benchBurst } from './burst.js';
+import { type BenchOptions, help, parseBenchOptions } from './options.js';
+import { benchStart } from './start.js';
+
+const benches = { start: benchStart, burst: benchBurst };
+
+async function main(options: BenchOptions): Promise<void> {
+  if (process.getuid?.() !== 0) throw new Error('The benchmarks start containers, which needs root.');
+  const berth = await findOrStartBerth(options.own);
+  try {
+    await benches[options.bench](berth, options);
+  } finally {
+    await berth.close();
+  }
+}
+
+function readOptions(): BenchOptions | null {
+  try {
+    return parseBenchOptions(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${help}`);
+    process.exitCode = 2;
+    return null;
+  }
+}
+
+const options = readOptions();
+if (options) await main(options);

@@ -1,0 +1,70 @@
+// The command line of the benchmarks.
+import { parseArgs } from 'node:util';
+
+export const names = ['start', 'burst'] as const;
+
+export interface BenchOptions {
+  readonly bench: (typeof names)[number];
+  readonly json: boolean;
+  /** Also say where the time goes. */
+  readonly profile: boolean;
+  /** Start a Berth for this even if one runs. */
+  readonly own: boolean;
+  /** `start`: how many, one after the other. `burst`: how many at once. */
+  readonly runs: number;
+  readonly image: string;
+  readonly cpuMillis: number;
+  readonly memoryMiB: number;
+}
+
+export const help = `npm run bench -- start|burst [options]
+
+start   how long from POST to the process running, one task after the other
+burst   how many tasks a second when many are posted at once
+
+--json         one JSON object as the last line
+--runs N       how many tasks (start: 50, burst: 100)
+--profile      also say where the time goes
+--own          start a Berth for this even if one runs
+--image NAME   an image with a busybox shell (busybox)
+--cpu N        thousandths of a CPU for each task (start: 1000, burst: 100)
+--memory N     MiB for each task (start: 128, burst: 32)
+`;
+
+const defaults = { start: { runs: 50, cpu: 1000, memory: 128 }, burst: { runs: 100, cpu: 100, memory: 32 } } as const;
+
+/** @throws Error when the words are wrong. */
+export function parseBenchOptions(words: readonly string[]): BenchOptions {
+  const { values, positionals } = parseArgs({
+    args: [...words],
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean', default: false },
+      profile: { type: 'boolean', default: false },
+      own: { type: 'boolean', default: false },
+      runs: { type: 'string' },
+      image: { type: 'string', default: 'busybox' },
+      cpu: { type: 'string' },
+      memory: { type: 'string' },
+    },
+  });
+  const bench = names.find((name) => name === positionals[0]);
+  if (!bench || positionals.length !== 1) throw new Error(`Say which: ${names.join(' or ')}.`);
+  const standard = defaults[bench];
+  return {
+    bench,
+    json: values.json,
+    profile: values.profile,
+    own: values.own,
+    image: values.image,
+    runs: positive('--runs', values.runs, standard.runs),
+    cpuMillis: positive('--cpu', values.cpu, standard.cpu),
+    memoryMiB: positive('--memory', values.memory, standard.memory),
+  };
+}
+
+function positive(option: string, text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise;
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new Error(`${option} takes a whole number above 0, not ${text}.`);
+  return Number(text);
+}
