@@ -1,4 +1,33 @@
+// The control plane's side of the host agents: how a machine becomes a host, what it is told, what it reports.
 import { Module } from '@nestjs/common';
+import type { Config } from '../config.js';
+import { CONFIG } from '../db/db.module.js';
+import { AgentConnections } from './agent-connections.service.js';
+import { DesiredSync } from './desired-sync.service.js';
+import { Enrolment } from './enrolment.service.js';
+import { Gateway } from './gateway.service.js';
+import { GatewayHttp } from './gateway-http.service.js';
+import { HostLinks } from './host-links.service.js';
+import { HostPresence } from './host-presence.service.js';
+import { HostsController } from './hosts.controller.js';
+import { HostsService } from './hosts.service.js';
+import { Authority } from './pki.service.js';
+import { ReportIntake } from './report-intake.service.js';
 
-@Module({})
+@Module({
+  controllers: [HostsController],
+  providers: [
+    { provide: Authority, inject: [CONFIG], useFactory: (config: Config) => Authority.open(config.pkiDir) },
+    Enrolment,
+    HostsService,
+    HostLinks,
+    HostPresence,
+    ReportIntake,
+    DesiredSync,
+    AgentConnections,
+    GatewayHttp,
+    Gateway,
+  ],
+  exports: [HostLinks],
+})
 export class AgentsModule {}

@@ -1,8 +1,8 @@
 // Placement in words: why a task got its host, and why it got none. Shown to tenants, so it names amounts and counts
 // but no other tenant's tasks.
 import type { PendingReason } from '@berth/contract';
-import type { HostRoom, Shape } from './fleet.js';
 import type { Filter } from './filters.js';
+import type { HostRoom, Shape } from './fleet.js';
 
 export function formatCpu(millis: number): string {
   return `${millis}m CPU`;
@@ -24,7 +24,11 @@ export function explainPlaced(room: HostRoom, candidates: number): string {
 
 /** @param turnedAway per filter, in the filters' order, the hosts that failed there. Their union is the whole fleet. */
 export function explainUnplaced(shape: Shape, turnedAway: ReadonlyMap<Filter, readonly HostRoom[]>): PendingReason {
-  const counts = [...turnedAway].map(([filter, rooms]) => ({ filter: filter.name, hosts: rooms.length, detail: filter.detail(rooms, shape) }));
+  const counts = [...turnedAway].map(([filter, rooms]) => ({
+    filter: filter.name,
+    hosts: rooms.length,
+    detail: filter.detail(rooms, shape),
+  }));
   // The last filter that turned hosts away is the one whose hosts came nearest.
   const nearest = counts.at(-1);
   return { summary: nearest?.detail ?? 'there are no hosts', filters: counts };

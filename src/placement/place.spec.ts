@@ -27,10 +27,18 @@ const hostsOf = (fleet: Fleet, tasks: PlaceableTask[]) => place(tasks, fleet).pl
 describe('place: the choice', () => {
   it.each<[string, HostView[], string]>([
     ['the tightest remainder', [host('a', { cpu: 4000, memory: 8192 }), host('b', { cpu: 1000, memory: 1024 })], 'b'],
-    ['a host with tasks before an empty one that fits tighter', [host('a', { cpu: 1000, memory: 1024 }), host('b', { cpu: 8000, memory: 8192, usedCpu: 100, usedMemory: 100, tasks: 1 })], 'b'],
+    [
+      'a host with tasks before an empty one that fits tighter',
+      [host('a', { cpu: 1000, memory: 1024 }), host('b', { cpu: 8000, memory: 8192, usedCpu: 100, usedMemory: 100, tasks: 1 })],
+      'b',
+    ],
     ['the lowest id on a tie, whatever the order', [host('b', { cpu: 1000, memory: 1024 }), host('a', { cpu: 1000, memory: 1024 })], 'a'],
     ['only an active host', [host('a', { cpu: 1000, memory: 1024, state: 'unreachable' }), host('b', { cpu: 9000, memory: 9000 })], 'b'],
-    ['only a host with a free slot', [host('a', { cpu: 1000, memory: 1024, slots: 1, tasks: 1 }), host('b', { cpu: 9000, memory: 9000 })], 'b'],
+    [
+      'only a host with a free slot',
+      [host('a', { cpu: 1000, memory: 1024, slots: 1, tasks: 1 }), host('b', { cpu: 9000, memory: 9000 })],
+      'b',
+    ],
   ])('takes %s', (_, hosts, expected) => {
     expect(hostsOf({ hosts }, [task('t', 250, 128)])).toEqual([`t@${expected}`]);
   });
@@ -54,7 +62,9 @@ describe('place: the words', () => {
     const big = { cpu: 4000, memory: 8192 };
     const { placed } = why([host('a', { cpu: 500, memory: 1400 }), host('b', big), host('c', big)], 250, 128);
     expect(placed[0]?.placement).toBe('best fit of 3 hosts: leaves 250m CPU, 1.2 GiB');
-    expect(why([host('a', { cpu: 500, memory: 512 })], 500, 12).placed[0]?.placement).toBe('the only host that fits: leaves 0m CPU, 500 MiB');
+    expect(why([host('a', { cpu: 500, memory: 512 })], 500, 12).placed[0]?.placement).toBe(
+      'the only host that fits: leaves 0m CPU, 500 MiB',
+    );
   });
 
   it.each<[string, HostView[], [number, number], string]>([
@@ -66,9 +76,24 @@ describe('place: the words', () => {
       [100, 8192],
       'needs 8192 MiB; the largest free is 3100 MiB on 1 host',
     ],
-    ['more than any host has', [host('a', { cpu: 9000, memory: 4096 })], [100, 8192], 'needs 8192 MiB; the largest host has 4096 MiB in all'],
-    ['too little CPU', [host('a', { cpu: 900, memory: 900, usedCpu: 700 })], [500, 100], 'needs 500m CPU; the largest free is 200m CPU on 1 host'],
-    ['a host that shrank below its use', [host('a', { cpu: 600, memory: 900, usedCpu: 700 })], [500, 100], 'needs 500m CPU; the largest free is 0m CPU on 1 host'],
+    [
+      'more than any host has',
+      [host('a', { cpu: 9000, memory: 4096 })],
+      [100, 8192],
+      'needs 8192 MiB; the largest host has 4096 MiB in all',
+    ],
+    [
+      'too little CPU',
+      [host('a', { cpu: 900, memory: 900, usedCpu: 700 })],
+      [500, 100],
+      'needs 500m CPU; the largest free is 200m CPU on 1 host',
+    ],
+    [
+      'a host that shrank below its use',
+      [host('a', { cpu: 600, memory: 900, usedCpu: 700 })],
+      [500, 100],
+      'needs 500m CPU; the largest free is 0m CPU on 1 host',
+    ],
     ['no slots', [host('a', { cpu: 900, memory: 900, slots: 2, tasks: 2 })], [10, 16], 'every task slot is taken on 1 host'],
   ])('explains %s', (_, hosts, size, summary) => {
     expect(why(hosts, ...size).unplaced[0]?.reason.summary).toBe(summary);
@@ -82,7 +107,12 @@ describe('place: the words', () => {
       host('d', { cpu: 1000, memory: 500 }),
     ];
     const reason = why(hosts, 500, 1000).unplaced[0]?.reason;
-    expect(reason?.filters.map(({ filter, hosts: count }) => [filter, count])).toEqual([['host-active', 1], ['task-slots', 1], ['cpu', 1], ['memory', 1]]);
+    expect(reason?.filters.map(({ filter, hosts: count }) => [filter, count])).toEqual([
+      ['host-active', 1],
+      ['task-slots', 1],
+      ['cpu', 1],
+      ['memory', 1],
+    ]);
     expect(reason?.summary).toBe('needs 1000 MiB; the largest host has 500 MiB in all');
   });
 });
@@ -148,7 +178,9 @@ describe('place: what always holds', () => {
     fc.assert(
       fc.property(world, fc.array(fc.nat(3)), ({ fleet, tasks }, repeats) => {
         // Runs of one shape, which the batch need not scan for.
-        const runs = tasks.flatMap((first, index) => Array.from({ length: 1 + (repeats[index] ?? 0) }, (_, n) => ({ ...first, id: `${first.id}.${n}` as TaskId })));
+        const runs = tasks.flatMap((first, index) =>
+          Array.from({ length: 1 + (repeats[index] ?? 0) }, (_, n) => ({ ...first, id: `${first.id}.${n}` as TaskId })),
+        );
         const oneByOne = runs.reduce(
           ({ placed, fleet }, next) => {
             const plan = place([next], fleet);

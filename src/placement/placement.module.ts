@@ -1,4 +1,12 @@
+// Decides which host runs what, and which hosts still count. Agents are told by agents/.
 import { Module } from '@nestjs/common';
+import { AgentsModule } from '../agents/agents.module.js';
+import { HostLiveness } from './host-liveness.reconciler.js';
+import { Leadership } from './leadership.service.js';
+import { Scheduler } from './scheduler.service.js';
 
-@Module({})
+@Module({
+  imports: [AgentsModule],
+  providers: [Leadership, Scheduler, HostLiveness],
+})
 export class PlacementModule {}

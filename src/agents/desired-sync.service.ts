@@ -1,0 +1,95 @@
+// Tells connected agents what the database wants of them, whenever a signal says that it may have changed and at every
+// connect. Looks for many hosts at once, one look at a time; what arrives meanwhile waits for the next.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DesiredTask, HostId } from '@berth/contract';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import type { Logger } from 'pino';
+import { DataSource } from 'typeorm';
+import { LOGGER } from '../db/db.module.js';
+import { SignalBus } from '../db/signals.js';
+import type { AgentLink } from './agent-link.service.js';
+import { readSpecSources, readWanted, type Wanted } from './desired.store.js';
+import { groupByHost } from './group-by-host.js';
+import { HostLinks } from './host-links.service.js';
+
+/** Signals can be lost. */
+const lookAnywayMs = 30_000;
+const retryMs = 1_000;
+
+@Injectable()
+export class DesiredSync implements OnModuleInit, OnApplicationShutdown {
+  private dirty = new Set<HostId>();
+  private working: Promise<void> | null = null;
+  private stopped = false;
+  private timer: NodeJS.Timeout | null = null;
+  private unsubscribe: () => void = () => {};
+
+  constructor(
+    @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(DataSource) private readonly db: DataSource,
+    @Inject(SignalBus) private readonly signals: SignalBus,
+    @Inject(HostLinks) private readonly links: HostLinks,
+  ) {}
+
+  onModuleInit(): void {
+    this.unsubscribe = this.signals.on('desired', (hostIds) => this.look(hostIds as readonly HostId[]));
+    this.timer = setInterval(() => this.look(this.links.hostIds), lookAnywayMs);
+  }
+
+  /** Compares what these hosts were told with what they should have, and tells them the difference. Returns at once. */
+  look(hostIds: readonly HostId[]): void {
+    for (const hostId of hostIds) if (this.links.of(hostId)) this.dirty.add(hostId);
+    if (this.dirty.size === 0 || this.stopped) return;
+    this.working ??= this.work().finally(() => {
+      this.working = null;
+      if (this.dirty.size > 0) this.look([]);
+    });
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    this.unsubscribe();
+    if (this.timer) clearInterval(this.timer);
+    await this.working;
+  }
+
+  private async work(): Promise<void> {
+    // What arrives in the same turn of the event loop belongs together.
+    await Promise.resolve();
+    while (this.dirty.size > 0 && !this.stopped) {
+      const hostIds = [...this.dirty];
+      this.dirty = new Set();
+      try {
+        await this.bringUpToDate(hostIds.flatMap((hostId) => this.links.of(hostId) ?? []));
+      } catch (err) {
+        this.logger.warn({ err }, 'what agents are to run could not be read; trying again');
+        for (const hostId of hostIds) this.dirty.add(hostId);
+        await sleep(retryMs);
+      }
+    }
+  }
+
+  /** The links are fixed before the look: one that replaces another meanwhile gets a look of its own. */
+  private async bringUpToDate(links: readonly AgentLink[]): Promise<void> {
+    if (links.length === 0) return;
+    const { epoch, wanted } = await readWanted(
+      this.db,
+      links.map(({ hostId }) => hostId),
+    );
+    this.links.noteEpoch(epoch);
+    const byHost = groupByHost(wanted);
+    const news = links.map((link) => ({ link, wanted: (byHost.get(link.hostId) ?? []).filter((task) => link.lacks(task)) }));
+    const toRun = news.flatMap(({ wanted }) => wanted.filter(({ desired }) => desired === 'running').map(({ taskId }) => taskId));
+    const orders = new Map(this.links.toDesired(await readSpecSources(this.db, toRun)).map((task) => [task.taskId, task]));
+    for (const { link, wanted } of news) {
+      const tasks = wanted.flatMap((task) => toOrder(task) ?? orders.get(task.taskId) ?? []);
+      if (link.awaitsFull) link.tellFull(tasks);
+      else link.tell(tasks);
+    }
+  }
+}
+
+function toOrder(task: Wanted): DesiredTask | null {
+  if (task.desired === 'running') return null;
+  return { taskId: task.taskId, desired: 'stopped', stopCode: task.stopCode, reason: task.reason };
+}

@@ -1,0 +1,57 @@
+// How a machine becomes a host: a one-use token buys a certificate, and the certificate buys the next one.
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { type CertificateResponse, type HostId, parseHostToken } from '@berth/contract';
+import { Inject, Injectable } from '@nestjs/common';
+import type { Logger } from 'pino';
+import { DataSource } from 'typeorm';
+import type { Config } from '../config.js';
+import { CONFIG, LOGGER } from '../db/db.module.js';
+import { ApiError } from '../errors.js';
+import { insertHostToken, redeemHostToken } from './host-tokens.store.js';
+import { hostExists } from './hosts.store.js';
+import { Authority } from './pki.service.js';
+
+@Injectable()
+export class Enrolment {
+  constructor(
+    @Inject(CONFIG) private readonly config: Pick<Config, 'gateway'>,
+    @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(DataSource) private readonly db: DataSource,
+    @Inject(Authority) private readonly authority: Authority,
+  ) {}
+
+  /** A new bootstrap token. It is in no log and can't be shown again. */
+  async createToken(validForSeconds: number): Promise<{ token: string; gatewayUrl: string; expiresAt: string }> {
+    const secret = randomBytes(32).toString('base64url');
+    const { expiresAt } = await insertHostToken(this.db, sha256(secret), validForSeconds);
+    return {
+      token: `berth-host.${secret}.${this.authority.fingerprint}`,
+      gatewayUrl: this.config.gateway.url,
+      expiresAt: expiresAt.toISOString(),
+    };
+  }
+
+  /**
+   * Makes a host of whoever holds a good token. The certificate is made first, so that a bad request spends no token.
+   * @throws ApiError bad_host_token, or invalid_request for the certificate request.
+   */
+  async enrol(request: { token: string; name: string; csr: string }): Promise<CertificateResponse> {
+    const token = parseHostToken(request.token);
+    if (!token || token.authorityFingerprint !== this.authority.fingerprint) throw new ApiError('bad_host_token');
+    const hostId = randomUUID() as HostId;
+    const certificate = await this.authority.newHostCertificate(hostId, request.csr);
+    if (!(await redeemHostToken(this.db, sha256(token.secret), { id: hostId, name: request.name }))) throw new ApiError('bad_host_token');
+    this.logger.info({ hostId, name: request.name }, 'host enrolled');
+    return certificate;
+  }
+
+  /** @throws ApiError not_found if the host is no longer in the database, or invalid_request for the request. */
+  async renew(hostId: HostId, csr: string): Promise<CertificateResponse> {
+    if (!(await hostExists(this.db, hostId))) throw new ApiError('not_found', { what: 'host', id: hostId });
+    return this.authority.newHostCertificate(hostId, csr);
+  }
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,114 @@
+// The two requests that agents make by HTTP: enrolment with a token, and renewal with the certificate that ends.
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  agentPaths,
+  type CertificateResponse,
+  enrolRequestSchema,
+  errorCodes,
+  type HostId,
+  type Problem,
+  renewRequestSchema,
+} from '@berth/contract';
+import { Inject, Injectable } from '@nestjs/common';
+import type { Logger } from 'pino';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import type { z } from 'zod';
+import { LOGGER } from '../db/db.module.js';
+import { isDatabaseUnavailable } from '../db/unavailable.js';
+import { ApiError } from '../errors.js';
+import { describeIssue, findUnstorableText } from '../http/invalid-request.js';
+import { Enrolment } from './enrolment.service.js';
+
+const bodyLimit = { bytes: 16 * 1024, text: '16 KiB' };
+
+@Injectable()
+export class GatewayHttp {
+  /** Making a certificate costs milliseconds of CPU. Secrets can't be guessed; this is about the load. */
+  private readonly limiter = new RateLimiterMemory({ points: 20, duration: 1 });
+
+  constructor(
+    @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(Enrolment) private readonly enrolment: Enrolment,
+  ) {}
+
+  /** @param hostId of the caller's certificate, null if there was none. */
+  async answer(request: IncomingMessage, response: ServerResponse, hostId: HostId | null): Promise<void> {
+    try {
+      send(response, 200, await this.dispatch(request, hostId));
+    } catch (thrown) {
+      this.refuse(response, thrown);
+    }
+  }
+
+  private async dispatch(request: IncomingMessage, hostId: HostId | null): Promise<CertificateResponse> {
+    const path = (request.url ?? '').split('?')[0] ?? '';
+    const method = request.method ?? '';
+    if (path !== agentPaths.enrol && path !== agentPaths.renew) throw new ApiError('route_not_found', { method, path: path.slice(0, 100) });
+    if (method !== 'POST') throw new ApiError('method_not_allowed', { method, path });
+    await this.spend(hostId ?? request.socket.remoteAddress ?? '');
+    if (path === agentPaths.enrol) return this.enrolment.enrol(check(enrolRequestSchema, await readJson(request)));
+    if (!hostId) throw new ApiError('bad_host_certificate');
+    return this.enrolment.renew(hostId, check(renewRequestSchema, await readJson(request)).csr);
+  }
+
+  private async spend(key: string): Promise<void> {
+    await this.limiter.consume(key).catch(() => {
+      throw new ApiError('rate_limited', { seconds: 1 }, { retryAfterSeconds: 1 });
+    });
+  }
+
+  private refuse(response: ServerResponse, thrown: unknown): void {
+    const requestId = randomUUID();
+    const error = toApiError(thrown);
+    if (error.code === 'internal') this.logger.error({ requestId, err: thrown }, 'an agent’s request failed');
+    const { code, message, field } = error;
+    if (errorCodes[code].retry) response.setHeader('retry-after', error.retryAfterSeconds ?? 2);
+    // The rest of a body that was too large is not waited for.
+    response.setHeader('connection', 'close');
+    send(response, error.status, { code, message, ...(field ? { field } : {}), requestId } satisfies Problem);
+  }
+}
+
+function toApiError(thrown: unknown): ApiError {
+  if (thrown instanceof ApiError) return thrown;
+  if (isDatabaseUnavailable(thrown)) return new ApiError('unavailable', { what: 'its database' }, { cause: thrown });
+  return new ApiError('internal', {}, { cause: thrown });
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > bodyLimit.bytes) throw new ApiError('body_too_large', { limit: bodyLimit.text });
+    chunks.push(chunk);
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString());
+  } catch (cause) {
+    throw new ApiError('malformed_body', { detail: (cause as Error).message.slice(0, 200) }, { cause });
+  }
+}
+
+function check<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
+  const parsed = schema.safeParse(body);
+  const [issue] = parsed.error?.issues ?? [];
+  if (issue) {
+    const { field, detail } = describeIssue(issue);
+    throw new ApiError('invalid_request', { detail }, { field });
+  }
+  const unstorable = findUnstorableText(parsed.data);
+  if (unstorable)
+    throw new ApiError(
+      'invalid_request',
+      { detail: 'The request must not contain NUL or broken characters.' },
+      { field: unstorable.join('.') },
+    );
+  return parsed.data as z.output<S>;
+}
+
+function send(response: ServerResponse, status: number, body: object): void {
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' }).end(JSON.stringify(body));
+}

@@ -1,0 +1,84 @@
+// Notes which hosts are there: at their hello all they say of themselves, then that they were heard. Heartbeats are one
+// statement a second for all hosts, on a connection of its own, so that a busy pool never looks like dead hosts.
+import type { Hello, HostId } from '@berth/contract';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import pg from 'pg';
+import type { Logger } from 'pino';
+import { DataSource } from 'typeorm';
+import type { Config } from '../config.js';
+import { CONFIG, LOGGER } from '../db/db.module.js';
+import { SignalBus } from '../db/signals.js';
+import { HostLinks } from './host-links.service.js';
+import { activateHost, touchHosts } from './hosts.store.js';
+
+const flushMs = 1_000;
+const reconnectAfterMs = 500;
+
+@Injectable()
+export class HostPresence implements OnModuleInit, OnApplicationShutdown {
+  private heardHosts = new Set<HostId>();
+  private readonly lane: pg.Pool;
+  private timer: NodeJS.Timeout | null = null;
+  private flushing: Promise<void> | null = null;
+
+  constructor(
+    @Inject(CONFIG) config: Pick<Config, 'databaseUrl'>,
+    @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(DataSource) private readonly db: DataSource,
+    @Inject(SignalBus) private readonly signals: SignalBus,
+    @Inject(HostLinks) private readonly links: HostLinks,
+  ) {
+    this.lane = new pg.Pool({
+      connectionString: config.databaseUrl,
+      application_name: 'berth-heartbeats',
+      max: 1,
+      idleTimeoutMillis: 0,
+      connectionTimeoutMillis: 5_000,
+      statement_timeout: 5_000,
+    });
+    this.lane.on('error', (err) => this.logger.warn({ err }, 'the heartbeats’ connection broke'));
+  }
+
+  onModuleInit(): void {
+    this.timer = setInterval(() => this.flush(), flushMs);
+  }
+
+  /** A host has connected and can take tasks. @returns false if there is no such host. */
+  async arrived({ hostId, name, bootId, capacity, attributes, agentVersion }: Hello): Promise<boolean> {
+    const facts = { name, bootId, capacity, attributes: { ...attributes, agentVersion } };
+    if (!(await activateHost(this.db, hostId, facts))) return false;
+    this.logger.info({ hostId, name, agentVersion }, 'host connected');
+    this.signals.send('pending', null);
+    return true;
+  }
+
+  heard(hostId: HostId): void {
+    this.heardHosts.add(hostId);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    if (this.timer) clearInterval(this.timer);
+    await this.flushing;
+    await this.lane.end();
+  }
+
+  private flush(): void {
+    if (this.heardHosts.size === 0) return;
+    this.flushing ??= this.write()
+      .catch((err) => this.logger.warn({ err }, 'heartbeats could not be noted'))
+      .finally(() => {
+        this.flushing = null;
+      });
+  }
+
+  private async write(): Promise<void> {
+    const hostIds = [...this.heardHosts];
+    this.heardHosts = new Set();
+    const { recovered, lost } = await touchHosts(this.lane, hostIds);
+    if (recovered.length > 0) {
+      this.logger.info({ hostIds: recovered }, 'hosts are heard again');
+      this.signals.send('pending', null);
+    }
+    for (const hostId of lost) this.links.of(hostId)?.goodbye('this host was given up as lost: connect anew', reconnectAfterMs);
+  }
+}

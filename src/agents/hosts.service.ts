@@ -1,0 +1,23 @@
+// Hosts as operators ask for them.
+import { type Host, type HostId, isId } from '@berth/contract';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { ApiError } from '../errors.js';
+import { readHosts } from './hosts.store.js';
+
+@Injectable()
+export class HostsService {
+  constructor(@Inject(DataSource) private readonly db: DataSource) {}
+
+  /** All hosts, oldest first. */
+  list(): Promise<Host[]> {
+    return readHosts(this.db, null);
+  }
+
+  /** @throws ApiError not_found */
+  async get(id: string): Promise<Host> {
+    const [host] = isId(id) ? await readHosts(this.db, id as HostId) : [];
+    if (!host) throw new ApiError('not_found', { what: 'host', id: id.slice(0, 64) });
+    return host;
+  }
+}

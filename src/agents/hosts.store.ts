@@ -1,0 +1,94 @@
+// The rows of `hosts`: what agents say of their machines, when they were last heard, and what operators see.
+import type { Capacity, Host, HostId, HostState } from '@berth/contract';
+import type { DataSource } from 'typeorm';
+
+/** Anything that runs a statement: the pool, or the heartbeats' own connection. */
+export interface Connection {
+  query(sql: string, parameters?: unknown[]): Promise<{ rows: unknown[] }>;
+}
+
+export interface HostFacts {
+  readonly name: string;
+  readonly bootId: string;
+  readonly capacity: Capacity;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+export async function hostExists(db: DataSource, hostId: HostId): Promise<boolean> {
+  const rows: unknown[] = await db.query('SELECT FROM hosts WHERE id = $1', [hostId]);
+  return rows.length > 0;
+}
+
+/** A host's agent has connected. @returns false if there is no such host. */
+export async function activateHost(db: DataSource, hostId: HostId, facts: HostFacts): Promise<boolean> {
+  const { cpuMillis, memoryMiB, taskSlots } = facts.capacity;
+  const [rows]: [unknown[], number] = await db.query(
+    `UPDATE hosts SET state = 'active', last_seen_at = now(), name = $2, boot_id = $3, cpu_millis = $4, memory_mib = $5, task_slots = $6,
+            attributes = $7
+     WHERE id = $1 RETURNING id`,
+    [hostId, facts.name, facts.bootId, cpuMillis, memoryMiB, taskSlots, JSON.stringify(facts.attributes)],
+  );
+  return rows.length > 0;
+}
+
+/**
+ * Notes that these hosts were heard; an unreachable one is active again. A lost one stays lost: its tasks were given
+ * up, so it has to connect anew and be told.
+ */
+export async function touchHosts(connection: Connection, hostIds: readonly HostId[]): Promise<{ recovered: HostId[]; lost: HostId[] }> {
+  const { rows } = await connection.query(
+    `WITH before AS (SELECT id, state FROM hosts WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE)
+     UPDATE hosts h SET last_seen_at = now(), state = CASE WHEN before.state = 'unreachable' THEN 'active' ELSE before.state END
+     FROM before WHERE h.id = before.id RETURNING h.id, before.state`,
+    [hostIds],
+  );
+  const were = (state: HostState) => (rows as { id: HostId; state: HostState }[]).filter((row) => row.state === state).map(({ id }) => id);
+  return { recovered: were('unreachable'), lost: were('lost') };
+}
+
+/** Hosts as operators see them, oldest first. @param hostId only this one. */
+export async function readHosts(db: DataSource, hostId: HostId | null): Promise<Host[]> {
+  const rows: HostRow[] = await db.query(
+    `SELECT h.*, coalesce(u.cpu, 0) AS used_cpu, coalesce(u.memory, 0) AS used_memory, coalesce(u.tasks, 0) AS tasks
+     FROM hosts h LEFT JOIN LATERAL (
+       SELECT sum(cpu_millis)::int AS cpu, sum(memory_mib)::int AS memory, count(*)::int AS tasks FROM tasks t
+       WHERE t.host_id = h.id AND t.state IN ('placed', 'starting', 'running', 'stopping')
+     ) u ON true
+     WHERE $1::uuid IS NULL OR h.id = $1
+     ORDER BY h.enrolled_at, h.id`,
+    [hostId],
+  );
+  return rows.map(toHost);
+}
+
+interface HostRow {
+  id: string;
+  name: string;
+  state: HostState;
+  cpu_millis: number;
+  memory_mib: number;
+  task_slots: number;
+  used_cpu: number;
+  used_memory: number;
+  tasks: number;
+  attributes: Record<string, string>;
+  enrolled_at: Date;
+  last_seen_at: Date | null;
+}
+
+function toHost(row: HostRow): Host {
+  return {
+    id: row.id,
+    name: row.name,
+    state: row.state,
+    cpuMillis: row.cpu_millis,
+    memoryMiB: row.memory_mib,
+    taskSlots: row.task_slots,
+    usedCpuMillis: row.used_cpu,
+    usedMemoryMiB: row.used_memory,
+    tasks: row.tasks,
+    attributes: row.attributes,
+    enrolledAt: row.enrolled_at.toISOString(),
+    lastSeenAt: row.last_seen_at?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,73 @@
+// Turns a task and its definition into the order for a host: overrides merged, images pinned to what they meant at
+// registration.
+import {
+  type DesiredTask,
+  formatImageRef,
+  parseImageRef,
+  type TaskDefinition,
+  type TaskId,
+  type TaskOverrides,
+  type TaskSpec,
+} from '@berth/contract';
+
+/** A definition as the database keeps it. */
+export type StoredDefinition = Pick<TaskDefinition, 'pidsLimit' | 'containers'>;
+type StoredContainer = StoredDefinition['containers'][number];
+type ContainerOverride = TaskOverrides['containers'][number];
+
+export interface SpecSource {
+  readonly taskId: TaskId;
+  readonly tenantId: string;
+  readonly name: string | null;
+  readonly cpuMillis: number;
+  readonly memoryMiB: number;
+  readonly overrides: Pick<TaskOverrides, 'containers'> | null;
+  readonly definition: StoredDefinition;
+}
+
+/** @throws Error if a stored image is no image reference: the definition was not checked when it was registered. */
+export function toTaskSpec(source: SpecSource, defaultRegistry: string): TaskSpec {
+  const overrides = new Map(source.overrides?.containers?.map((override) => [override.name, override]));
+  return {
+    taskId: source.taskId,
+    tenantId: source.tenantId,
+    name: source.name,
+    cpuMillis: source.cpuMillis,
+    memoryMiB: source.memoryMiB,
+    pidsLimit: source.definition.pidsLimit,
+    containers: source.definition.containers.map((container) => toContainerSpec(container, overrides.get(container.name), defaultRegistry)),
+  };
+}
+
+export function toDesiredRunning(source: SpecSource, defaultRegistry: string): DesiredTask {
+  return { taskId: source.taskId, desired: 'running', spec: toTaskSpec(source, defaultRegistry) };
+}
+
+function toContainerSpec(
+  container: StoredContainer,
+  override: ContainerOverride | undefined,
+  defaultRegistry: string,
+): TaskSpec['containers'][number] {
+  return {
+    name: container.name,
+    image: pinnedImage(container, defaultRegistry),
+    entryPoint: container.entryPoint ?? null,
+    command: override?.command ?? container.command ?? null,
+    environment: { ...container.environment, ...override?.environment },
+    workingDirectory: container.workingDirectory ?? null,
+    user: container.user ?? null,
+    essential: container.essential,
+    cpuMillis: container.cpuMillis ?? null,
+    memoryMiB: container.memoryMiB ?? null,
+    readonlyRootFilesystem: container.readonlyRootFilesystem,
+    init: container.init,
+    stopSignal: container.stopSignal ?? null,
+    stopTimeoutSeconds: container.stopTimeoutSeconds,
+  };
+}
+
+function pinnedImage(container: StoredContainer, defaultRegistry: string): string {
+  const ref = parseImageRef(container.image, defaultRegistry);
+  if (!ref) throw new Error(`the definition's container ${container.name} has no valid image: ${container.image}`);
+  return formatImageRef({ ...ref, tag: null, digest: container.imageDigest });
+}

@@ -1,0 +1,151 @@
+// What the scheduler reads and writes: the fleet, pages of pending tasks, plans and reasons. Each is one statement for a
+// whole batch. Writes are guarded by the leader's epoch and answer null when it no longer leads.
+import type { HostId, HostState, PendingReason, TaskId } from '@berth/contract';
+import type { DataSource } from 'typeorm';
+import { type SpecRow, toSpecSources } from '../agents/desired.store.js';
+import type { SpecSource } from '../agents/task-spec.js';
+import type { Fleet, PlaceableTask, Shape } from './fleet.js';
+import { type Lease, leaseGuard } from './lease.store.js';
+import type { PlacedTask } from './place.js';
+
+/** Where the last page ended: tasks are taken oldest first. */
+export interface PendingCursor {
+  /** The database's own text of the instant: JavaScript would cut its microseconds. */
+  readonly createdAt: string;
+  readonly id: TaskId;
+}
+
+export interface PendingPage {
+  readonly tasks: readonly PlaceableTask[];
+  /** Null when there are no more. */
+  readonly next: PendingCursor | null;
+}
+
+/** A task that was placed, with all that its host has to know. */
+export interface Assignment extends SpecSource {
+  readonly hostId: HostId;
+}
+
+export async function readFleet(db: DataSource): Promise<Fleet> {
+  const rows: FleetRow[] = await db.query(
+    `SELECT h.id, h.name, h.state, h.cpu_millis, h.memory_mib, h.task_slots,
+            coalesce(u.cpu, 0) AS used_cpu, coalesce(u.memory, 0) AS used_memory, coalesce(u.tasks, 0) AS used_slots
+     FROM hosts h LEFT JOIN (
+       SELECT host_id, sum(cpu_millis)::int AS cpu, sum(memory_mib)::int AS memory, count(*)::int AS tasks FROM tasks
+       WHERE state IN ('placed', 'starting', 'running', 'stopping') GROUP BY host_id
+     ) u ON u.host_id = h.id`,
+  );
+  return {
+    hosts: rows.map((row) => ({
+      id: row.id,
+      name: row.name,
+      state: row.state,
+      capacity: { cpuMillis: row.cpu_millis, memoryMiB: row.memory_mib, taskSlots: row.task_slots },
+      used: { cpuMillis: row.used_cpu, memoryMiB: row.used_memory, taskSlots: row.used_slots },
+    })),
+  };
+}
+
+/** @param except shapes that are known to fit nowhere: their tasks must not keep others from being looked at. */
+export async function readPending(
+  db: DataSource,
+  limit: number,
+  after: PendingCursor | null,
+  except: readonly Shape[],
+): Promise<PendingPage> {
+  const rows: { id: TaskId; cpu_millis: number; memory_mib: number; created_at: string }[] = await db.query(
+    `SELECT id, cpu_millis, memory_mib, created_at::text FROM tasks t
+     WHERE state = 'pending' AND desired_state = 'running'
+       AND ($2::timestamptz IS NULL OR (created_at, id) > ($2::timestamptz, $3::uuid))
+       AND NOT EXISTS (SELECT FROM unnest($4::int[], $5::int[]) AS x(cpu, memory) WHERE x.cpu = t.cpu_millis AND x.memory = t.memory_mib)
+     ORDER BY created_at, id LIMIT $1`,
+    [limit, after?.createdAt ?? null, after?.id ?? null, except.map((shape) => shape.cpuMillis), except.map((shape) => shape.memoryMiB)],
+  );
+  const last = rows.at(-1);
+  return {
+    tasks: rows.map((row) => ({ id: row.id, cpuMillis: row.cpu_millis, memoryMiB: row.memory_mib })),
+    next: last && rows.length === limit ? { createdAt: last.created_at, id: last.id } : null,
+  };
+}
+
+/**
+ * Commits a plan. Tasks that are no longer pending and hosts that are no longer active are left out: the next pass sees
+ * them as they are.
+ * @returns what was placed, or null if `lease` no longer holds (nothing was written then).
+ */
+export async function commitPlacements(db: DataSource, lease: Lease, placed: readonly PlacedTask[]): Promise<Assignment[] | null> {
+  const rows: AssignmentRow[] = await db.query(
+    `${leaseGuard}, placed AS (
+       UPDATE tasks t SET state = 'placed', host_id = p.host_id, placement = p.placement, placement_epoch = lease.epoch,
+              placed_at = now(), pending_reason = NULL
+       FROM lease, unnest($3::uuid[], $4::uuid[], $5::text[]) AS p(task_id, host_id, placement) JOIN hosts h ON h.id = p.host_id
+       WHERE t.id = p.task_id AND t.state = 'pending' AND t.desired_state = 'running' AND h.state = 'active'
+       RETURNING t.*
+     ), events AS (
+       INSERT INTO task_events (task_id, tenant_id, type, reason) SELECT id, tenant_id, 'placed', placement FROM placed
+     )
+     SELECT lease.epoch, p.id, p.tenant_id, p.name, p.cpu_millis, p.memory_mib, p.overrides, p.host_id, p.task_definition_id,
+            CASE WHEN row_number() OVER (PARTITION BY p.task_definition_id) = 1 THEN d.spec END AS spec
+     FROM lease LEFT JOIN placed p ON true LEFT JOIN task_definitions d ON d.id = p.task_definition_id`,
+    [
+      lease.holder,
+      lease.epoch,
+      placed.map(({ taskId }) => taskId),
+      placed.map(({ hostId }) => hostId),
+      placed.map(({ placement }) => placement),
+    ],
+  );
+  return rows.length === 0 ? null : toAssignments(rows);
+}
+
+/**
+ * Notes why tasks of these shapes are still pending, where that differs from what is noted.
+ * @returns the tasks whose reason changed, or null if `lease` no longer holds.
+ */
+export async function writePendingReasons(
+  db: DataSource,
+  lease: Lease,
+  reasons: readonly { shape: Shape; reason: PendingReason }[],
+): Promise<TaskId[] | null> {
+  const rows: { epoch: string; id: TaskId | null }[] = await db.query(
+    `${leaseGuard}, changed AS (
+       UPDATE tasks t SET pending_reason = r.reason
+       FROM lease, unnest($3::int[], $4::int[], $5::jsonb[]) AS r(cpu, memory, reason)
+       WHERE t.state = 'pending' AND t.cpu_millis = r.cpu AND t.memory_mib = r.memory AND t.pending_reason IS DISTINCT FROM r.reason
+       RETURNING t.id
+     )
+     SELECT lease.epoch, changed.id FROM lease LEFT JOIN changed ON true`,
+    [
+      lease.holder,
+      lease.epoch,
+      reasons.map(({ shape }) => shape.cpuMillis),
+      reasons.map(({ shape }) => shape.memoryMiB),
+      reasons.map(({ reason }) => JSON.stringify(reason)),
+    ],
+  );
+  return rows.length === 0 ? null : rows.flatMap(({ id }) => id ?? []);
+}
+
+interface FleetRow {
+  id: HostId;
+  name: string;
+  state: HostState;
+  cpu_millis: number;
+  memory_mib: number;
+  task_slots: number;
+  used_cpu: number;
+  used_memory: number;
+  used_slots: number;
+}
+
+interface AssignmentRow extends Omit<SpecRow, 'id'> {
+  /** Null in the single row that says "nothing was placed, but the lease holds". */
+  id: TaskId | null;
+  host_id: HostId;
+}
+
+function toAssignments(rows: readonly AssignmentRow[]): Assignment[] {
+  const placed = rows.flatMap((row) => (row.id ? { ...row, id: row.id } : []));
+  const hostOf = new Map(placed.map((row) => [row.id, row.host_id]));
+  return toSpecSources(placed).flatMap((source) => ({ ...source, hostId: hostOf.get(source.taskId) as HostId }));
+}
