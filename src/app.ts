@@ -4,7 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { AppModule } from './app.module.js';
-import type { Config } from './config.js';
+import { type Config, readConfig } from './config.js';
 import { buildOpenApi } from './http/openapi.js';
 import { answerWrongMethods, newServer } from './http/server.js';
 
@@ -28,7 +28,8 @@ export async function createApp(config: Config): Promise<NestFastifyApplication>
 }
 
 /** The OpenAPI document of the controllers as they are in the code. Starts nothing. */
-export async function describeApi(config: Config): Promise<OpenAPIObject> {
+export async function describeApi(): Promise<OpenAPIObject> {
+  const config = readConfig({ DATABASE_URL: 'postgres://nowhere/none', BERTH_PKI_DIR: '/nonexistent', BERTH_LOG_LEVEL: 'silent' });
   const app = await NestFactory.create(AppModule.forRoot(config), newServer(config), { logger: false, preview: true, abortOnError: false });
   return buildOpenApi(app);
 }

@@ -10,6 +10,8 @@ export const limits = {
   tags: { max: 50, keyLength: 128, valueLength: 256 },
   page: { max: 500, default: 50 },
   logLines: { max: 10_000, default: 1000 },
+  /** Text of one answer with log lines. */
+  logBytes: 8 * 1024 * 1024,
 } as const;
 
 /** Reads `250m`, `0.25` or `2` (CPUs) as milli-CPUs. @returns null if it is none of them. */

@@ -4,6 +4,7 @@ import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { DocsController } from './docs.controller.js';
 import { HealthController } from './health.controller.js';
 import { MetricsService } from './metrics.service.js';
+import { OpenStreams } from './open-streams.service.js';
 import { ProblemFilter } from './problem.filter.js';
 import { QueryGuard } from './query.guard.js';
 import { ValidationPipe } from './validation.pipe.js';
@@ -12,9 +13,11 @@ import { ValidationPipe } from './validation.pipe.js';
   controllers: [HealthController, DocsController],
   providers: [
     MetricsService,
+    OpenStreams,
     { provide: APP_FILTER, useClass: ProblemFilter },
     { provide: APP_PIPE, useClass: ValidationPipe },
     { provide: APP_GUARD, useClass: QueryGuard },
   ],
+  exports: [OpenStreams],
 })
 export class HttpModule {}

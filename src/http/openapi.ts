@@ -53,13 +53,18 @@ function tidy({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodType; jsonSchem
 
 /** What every operation can answer, said in one place: it follows from its path and what it takes. */
 function complete(path: string, operation: Operation): void {
-  if (!path.startsWith('/v1/')) {
-    operation.security = [];
-    return;
+  const secured = path.startsWith('/v1/');
+  operation.security = secured ? [{ apiKey: [] }] : [];
+  const failures = secured ? failuresOf(path, operation) : {};
+  for (const [status, description] of Object.entries(failures)) operation.responses[status] ??= { description };
+  for (const [status, response] of Object.entries(operation.responses)) {
+    if (/^[45]/.test(status)) Object.assign(response as object, { content: { 'application/json': { schema: { $ref: '#/components/schemas/Problem' } } } });
   }
-  operation.security = [{ apiKey: [] }];
+}
+
+function failuresOf(path: string, operation: Operation): Record<string, string> {
   const takesInput = operation.requestBody !== undefined || operation.parameters?.some((one) => 'in' in one && one.in === 'query');
-  const failures: Record<string, string> = {
+  return {
     401: 'The key is missing or not valid.',
     403: 'The key’s role may not do this.',
     ...(path.includes('{') ? { 404: 'There is no such object in this tenant.' } : {}),
@@ -67,8 +72,6 @@ function complete(path: string, operation: Operation): void {
     429: 'Too many requests; Retry-After says when to go on.',
     503: 'Something Berth needs cannot be reached; Retry-After says when to try again.',
   };
-  const content = { 'application/json': { schema: { $ref: '#/components/schemas/Problem' } } };
-  for (const [status, description] of Object.entries(failures)) operation.responses[status] ??= { description, content };
 }
 
 function sorted(object: Json | object): Json {

@@ -1,0 +1,29 @@
+// Keeps count of the event streams that are open: a key may have only so many, and a process that shuts down ends them,
+// so that it need not wait for readers who would stay for ever.
+import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { ApiError } from '../errors.js';
+
+const streamsPerKey = 200;
+
+@Injectable()
+export class OpenStreams implements BeforeApplicationShutdown {
+  private readonly open = new Map<AbortController, string>();
+
+  /**
+   * A signal that fires when the reader goes or the process shuts down. Call `done` when the stream has ended.
+   * @throws ApiError rate_limited when this key has too many open.
+   */
+  add(keyId: string, reply: FastifyReply): { signal: AbortSignal; done: () => void } {
+    const ofKey = [...this.open.values()].filter((one) => one === keyId).length;
+    if (ofKey >= streamsPerKey) throw new ApiError('rate_limited', { seconds: 5 }, { retryAfterSeconds: 5 });
+    const controller = new AbortController();
+    this.open.set(controller, keyId);
+    reply.raw.once('close', () => controller.abort());
+    return { signal: controller.signal, done: () => this.open.delete(controller) };
+  }
+
+  beforeApplicationShutdown(): void {
+    for (const controller of this.open.keys()) controller.abort();
+  }
+}

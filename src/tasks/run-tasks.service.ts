@@ -1,0 +1,113 @@
+// POST /v1/tasks: all tasks of a request or none, once for each Idempotency-Key.
+import { randomUUID } from 'node:crypto';
+import type { RunTasks, Task, TaskId, TenantId } from '@berth/contract';
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
+import { SignalBus } from '../db/signals.js';
+import { ApiError } from '../errors.js';
+import { hashOf } from './canonical-json.js';
+import { type KeyUse, type NewTasks, RunTasksStore } from './run-tasks.store.js';
+import { type Definition, parseDefinitionName, type RegisteredSpec, taskSize } from './task-definition.js';
+import { notFound, TaskDefinitionsService } from './task-definitions.service.js';
+import { TaskDefinitionsStore } from './task-definitions.store.js';
+import { type TaskRow, toApiTask } from './task-view.js';
+import { TasksStore } from './tasks.store.js';
+
+/** Rolls the transaction back when another request has used the key meanwhile. */
+class KeyTaken extends Error {}
+
+@Injectable()
+export class RunTasksService {
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    @Inject(RunTasksStore) private readonly store: RunTasksStore,
+    @Inject(TasksStore) private readonly tasks: TasksStore,
+    @Inject(TaskDefinitionsService) private readonly definitions: TaskDefinitionsService,
+    @Inject(TaskDefinitionsStore) private readonly definitionsStore: TaskDefinitionsStore,
+    @Inject(SignalBus) private readonly signals: SignalBus,
+  ) {}
+
+  /**
+   * Makes `count` pending tasks. With a key that was used for the same request: the tasks made then, as they are now.
+   * @param key of the header Idempotency-Key
+   * @throws ApiError not_found, invalid_request, idempotency_conflict, unknown_image, registry_denied, registry_unavailable
+   */
+  async run(tenantId: TenantId, request: RunTasks, key: string | null): Promise<Task[]> {
+    const use = key === null ? null : { key, requestHash: hashOf(request) };
+    const before = use && (await this.madeBefore(tenantId, use));
+    if (before) return before;
+    const spec = request.definition && (await this.definitions.resolve(request.definition, 'definition.'));
+    try {
+      const made = await this.database.transaction((manager) => this.insert(manager, tenantId, request, spec, use));
+      this.signals.send('pending', null);
+      return made.map(toApiTask);
+    } catch (error) {
+      const winner = error instanceof KeyTaken && use ? await this.madeBefore(tenantId, use) : null;
+      if (winner) return winner;
+      throw error;
+    }
+  }
+
+  private async insert(manager: EntityManager, tenantId: TenantId, request: RunTasks, spec: RegisteredSpec | undefined, use: KeyUse | null): Promise<TaskRow[]> {
+    const ids = Array.from({ length: request.count }, () => randomUUID() as string as TaskId);
+    if (use && !(await this.store.takeKey(manager, tenantId, use, ids))) throw new KeyTaken();
+    const definition = spec
+      ? await this.definitions.findOrInsert(manager, tenantId, spec)
+      : await this.registered(manager, tenantId, request.taskDefinition ?? '');
+    const tasks: NewTasks = {
+      ids,
+      definitionId: definition.id,
+      name: request.name ?? null,
+      overrides: request.overrides ?? null,
+      ...taskSize(definition.spec, request.overrides),
+      tags: request.tags,
+    };
+    const createdAt = await this.store.insert(manager, tenantId, tasks);
+    return ids.map((id) => newRow(id, tasks, definition, createdAt));
+  }
+
+  private async registered(manager: EntityManager, tenantId: TenantId, name: string): Promise<Definition> {
+    const parsed = parseDefinitionName(name);
+    const definition = parsed && (await this.definitionsStore.lockForRun(manager, tenantId, parsed));
+    if (!definition) throw notFound(name);
+    return definition;
+  }
+
+  /** @throws ApiError idempotency_conflict */
+  private async madeBefore(tenantId: TenantId, { key, requestHash }: KeyUse): Promise<Task[] | null> {
+    const known = await this.store.findKey(tenantId, key);
+    if (!known) return null;
+    if (!known.requestHash.equals(requestHash)) throw new ApiError('idempotency_conflict', { key }, { field: 'Idempotency-Key' });
+    return (await this.tasks.findAll(tenantId, known.taskIds)).map(toApiTask);
+  }
+}
+
+/** The row as the statement wrote it, so that the answer needs no second query. */
+function newRow(id: TaskId, tasks: NewTasks, { family, revision, spec }: Definition, createdAt: Date): TaskRow {
+  return {
+    id,
+    name: tasks.name,
+    family,
+    revision,
+    spec,
+    state: 'pending',
+    desired_state: 'running',
+    cpu_millis: tasks.cpuMillis,
+    memory_mib: tasks.memoryMiB,
+    host_id: null,
+    host_name: null,
+    address: null,
+    placement: null,
+    pending_reason: null,
+    stop_code: null,
+    stop_reason: null,
+    containers: null,
+    tags: tasks.tags,
+    start_timings: null,
+    created_at: createdAt,
+    placed_at: null,
+    started_at: null,
+    stopped_at: null,
+  };
+}

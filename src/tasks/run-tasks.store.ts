@@ -1,0 +1,70 @@
+// The writes of POST /v1/tasks: any number of tasks, their first events and the idempotency key in one statement.
+import type { TaskId, TaskOverrides, TenantId } from '@berth/contract';
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
+
+export interface NewTasks {
+  readonly ids: readonly TaskId[];
+  readonly definitionId: string;
+  readonly name: string | null;
+  readonly overrides: TaskOverrides | null;
+  readonly cpuMillis: number;
+  readonly memoryMiB: number;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface KeyUse {
+  readonly key: string;
+  readonly requestHash: Buffer;
+}
+
+@Injectable()
+export class RunTasksStore {
+  constructor(@InjectDataSource() private readonly database: DataSource) {}
+
+  /** What a request with this key made before. */
+  async findKey(tenantId: TenantId, key: string): Promise<{ requestHash: Buffer; taskIds: TaskId[] } | null> {
+    const rows = await this.database.query('SELECT request_hash, task_ids FROM idempotency_keys WHERE tenant_id = $1 AND key = $2', [tenantId, key]);
+    return rows[0] ? { requestHash: rows[0].request_hash, taskIds: rows[0].task_ids } : null;
+  }
+
+  /**
+   * Takes the key for these tasks. Waits while another transaction holds it.
+   * @returns false when it was taken.
+   */
+  async takeKey(manager: EntityManager, tenantId: TenantId, { key, requestHash }: KeyUse, ids: readonly TaskId[]): Promise<boolean> {
+    const rows = await manager.query(
+      `INSERT INTO idempotency_keys (tenant_id, key, request_hash, task_ids) VALUES ($1, $2, $3, $4::uuid[])
+       ON CONFLICT DO NOTHING RETURNING key`,
+      [tenantId, key, requestHash, ids],
+    );
+    return rows.length > 0;
+  }
+
+  /** @returns when the tasks were made: the same instant for all. */
+  async insert(manager: EntityManager, tenantId: TenantId, tasks: NewTasks): Promise<Date> {
+    const rows = await manager.query(
+      `WITH made AS (
+         INSERT INTO tasks (id, tenant_id, task_definition_id, name, overrides, cpu_millis, memory_mib, tags)
+         SELECT id, $1, $3::uuid, $4, $5::jsonb, $6::int, $7::int, $8::jsonb FROM unnest($2::uuid[]) AS id
+         RETURNING id, created_at
+       ), told AS (
+         INSERT INTO task_events (task_id, tenant_id, at, type, reason)
+         SELECT id, $1, created_at, 'pending', 'Submitted; waiting for a host.' FROM made
+       )
+       SELECT created_at FROM made LIMIT 1`,
+      [
+        tenantId,
+        tasks.ids,
+        tasks.definitionId,
+        tasks.name,
+        tasks.overrides && JSON.stringify(tasks.overrides),
+        tasks.cpuMillis,
+        tasks.memoryMiB,
+        JSON.stringify(tasks.tags),
+      ],
+    );
+    return rows[0].created_at;
+  }
+}

@@ -1,0 +1,68 @@
+// A registered task definition: how it is named, shown, and what a task's overrides make of it.
+import type { ContainerDefinition, TaskDefinition, TaskDefinitionId, TaskDefinitionSpec, TaskOverrides } from '@berth/contract';
+import { ApiError } from '../errors.js';
+
+/** As stored: the tenant's definition with defaults filled in and each image's digest. */
+export type RegisteredSpec = Omit<TaskDefinitionSpec, 'containers'> & {
+  readonly containers: readonly (ContainerDefinition & { readonly imageDigest: string })[];
+};
+
+export interface Definition {
+  readonly id: TaskDefinitionId;
+  readonly family: string;
+  readonly revision: number;
+  readonly spec: RegisteredSpec;
+  readonly createdAt: Date;
+  readonly deregisteredAt: Date | null;
+}
+
+export interface DefinitionName {
+  readonly family: string;
+  /** Null: the newest. */
+  readonly revision: number | null;
+}
+
+/** Reads `family` or `family:revision`. @returns null if it is neither. */
+export function parseDefinitionName(text: string): DefinitionName | null {
+  const match = /^([a-zA-Z0-9][a-zA-Z0-9_-]{0,127})(?::([1-9]\d{0,8}))?$/.exec(text);
+  return match?.[1] ? { family: match[1], revision: match[2] === undefined ? null : Number(match[2]) } : null;
+}
+
+export function toApiDefinition({ id, family, revision, spec, createdAt, deregisteredAt }: Definition): TaskDefinition {
+  return {
+    id,
+    family,
+    revision,
+    name: `${family}:${revision}`,
+    cpuMillis: spec.cpuMillis,
+    memoryMiB: spec.memoryMiB,
+    pidsLimit: spec.pidsLimit,
+    containers: [...spec.containers],
+    tags: spec.tags,
+    createdAt: createdAt.toISOString(),
+    deregisteredAt: deregisteredAt?.toISOString() ?? null,
+  };
+}
+
+/**
+ * The size of a task of this definition.
+ * @throws ApiError invalid_request when an override names no container of it, or is too small for one's own limit.
+ */
+export function taskSize(spec: RegisteredSpec, overrides: TaskOverrides | undefined): { cpuMillis: number; memoryMiB: number } {
+  overrides?.containers.forEach(({ name }, index) => {
+    if (!spec.containers.some((container) => container.name === name)) {
+      const names = spec.containers.map((container) => container.name).join(', ');
+      throw invalid(`overrides.containers.${index}.name`, `"${name}" is not a container of ${spec.family}; it has ${names}`);
+    }
+  });
+  const size = { cpuMillis: overrides?.cpuMillis ?? spec.cpuMillis, memoryMiB: overrides?.memoryMiB ?? spec.memoryMiB };
+  for (const field of ['cpuMillis', 'memoryMiB'] as const) {
+    const tooLarge = spec.containers.find((container) => (container[field] ?? 0) > size[field]);
+    if (tooLarge) throw invalid(`overrides.${field}`, `is less than the ${tooLarge[field]} that container ${tooLarge.name} may use`);
+  }
+  return size;
+}
+
+function invalid(field: string, problem: string): ApiError {
+  return new ApiError('invalid_request', { detail: `${field} ${problem}.` }, { field });
+}
