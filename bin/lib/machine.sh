@@ -51,16 +51,13 @@ require_space() {
 # port_holder PORT: prints "PID NAME" of the process that listens there; nothing if the port is free. Needs only /proc,
 # because on a new machine there may be no ss yet.
 port_holder() {
-  local hex inode socket pid
+  local hex inode descriptor pid
   printf -v hex '%04X' "$1"
   inode=$(awk -v port="$hex" '$4 == "0A" && $2 ~ ":" port "$" { print $10; exit }' /proc/net/tcp /proc/net/tcp6 2>/dev/null)
   [[ -n $inode ]] || return 0
-  for socket in /proc/[0-9]*/fd/*; do
-    [[ $(readlink "$socket" 2>/dev/null) == "socket:[$inode]" ]] || continue
-    pid=${socket#/proc/}
-    pid=${pid%%/*}
-    printf '%s %s\n' "$pid" "$(cat "/proc/$pid/comm" 2>/dev/null)"
-    return 0
-  done
-  printf '? a process of another machine or container\n'
+  descriptor=$(find /proc/[0-9]*/fd -maxdepth 1 -lname "socket:\[$inode\]" -print -quit 2>/dev/null || true)
+  [[ -n $descriptor ]] || { echo '? a process of another container'; return; }
+  pid=${descriptor#/proc/}
+  pid=${pid%%/*}
+  echo "$pid $(<"/proc/$pid/comm")"
 }

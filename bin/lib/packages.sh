@@ -16,6 +16,9 @@ catatonit         catatonit                           init process inside contai
 util-linux        unshare                             makes namespaces
 ca-certificates   /etc/ssl/certs/ca-certificates.crt  checks registries over TLS
 '
+host_test_packages='
+buildah           buildah                             makes the images of the host tests
+'
 test_packages='
 redis-server      redis-server                        tests of background jobs on Redis
 postgresql        pg_lsclusters                       tests of the database on a real server
@@ -38,7 +41,7 @@ install_packages() {
   ((${#missing[@]})) || return 0
   require_root
   advice='Check that this machine reaches its Debian mirror (/etc/apt/sources.list), then run the same command again.' \
-    step "Installing ${#missing[@]} packages" apt_install "${missing[@]}"
+    step "Installing ${missing[*]}" apt_install "${missing[@]}"
   stop_services "${missing[@]}"
 }
 

@@ -34,7 +34,7 @@ export async function ensureKeys(settings: Settings, operator: string): Promise<
 
 /** A one-use token by which this machine's agent becomes a host. */
 export async function hostToken(settings: Settings, operator: string): Promise<string> {
-  const { token } = await restClient(urlOf(settings), operator).post<{ token: string }>('/v1/hosts/tokens', {});
+  const { token } = await restClient(urlOf(settings), operator).post<{ token: string }>('/v1/host-tokens', { validForSeconds: 600 });
   return token;
 }
 

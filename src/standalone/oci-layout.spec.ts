@@ -50,6 +50,10 @@ it('writes layers that tar reads, and blobs that are what their names say', asyn
   expect(image.config).toEqual(config);
   expect(execFileSync('tar', ['-tz'], { input: layers[0] }).toString().split('\n')).toContain('./etc/issue');
   for (const name of await readdir(join(layout, 'blobs/sha256'))) {
-    expect(createHash('sha256').update(await blob(layout, name)).digest('hex')).toBe(name);
+    expect(
+      createHash('sha256')
+        .update(await blob(layout, name))
+        .digest('hex'),
+    ).toBe(name);
   }
 });

@@ -72,7 +72,11 @@ export class Supervisor {
     const rest = restClient(urlOf(this.settings), operator);
     const since = Date.now();
     const child = await this.keep('agent', async () => {
-      const token = isEnrolled(this.settings) ? null : await hostToken(this.settings, operator);
+      const token = await hostToken(this.settings, operator).catch((error: unknown) => {
+        // An agent that has its certificate goes without; the token is for one whose certificate has run out.
+        if (isEnrolled(this.settings)) return null;
+        throw error;
+      });
       return this.spawn('agent', agentCommand(this.settings, 'run', token));
     });
     await this.until(child, () => isHostActive(rest, since), 60_000);

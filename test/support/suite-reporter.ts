@@ -16,7 +16,9 @@ function summarise(modules: readonly TestModule[], unhandled: readonly Serialize
   // A file that does not load, and an error outside of any test, are failures without a failed test.
   const broken = modules.filter((module) => module.errors().length > 0).length;
   const skipped = tests.filter((test) => ['skipped', 'pending'].includes(test.result().state));
-  return [`passed ${count('passed')}`, `failed ${count('failed') + broken + unhandled.length}`, ...skipped.map(describeSkip), ''].join('\n');
+  return [`passed ${count('passed')}`, `failed ${count('failed') + broken + unhandled.length}`, ...skipped.map(describeSkip), ''].join(
+    '\n',
+  );
 }
 
 function describeSkip(test: TestCase): string {
