@@ -20,6 +20,7 @@ describe('environment', () => {
   it('is read in one config.ts a package', () => {
     const allowed = {
       '^(src|agent/src|cli/src)/config\\.ts$': 'the one place',
+      '^src/standalone/config\\.ts$': 'the supervisor is a program of its own',
       '^(bin|test)/': 'scripts and tests hand the environment on to what they start',
     };
     expect(linesMatching(except(codeFiles, allowed), /\bprocess\.env\b/)).toEqual([]);
