@@ -1,0 +1,50 @@
+// Runs background jobs in processes with the role `worker`, and keeps their schedule in the queue.
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import type { Logger } from 'pino';
+import type { Config } from '../config.js';
+import { CONFIG, LOGGER } from '../db/db.module.js';
+import { Maintenance } from './maintenance.service.js';
+import { type JobQueue, type JobWorker, openQueue, openWorker } from './queues.js';
+
+export const queueName = 'maintenance';
+export const sweepJob = 'sweep';
+const sweepEveryMs = 3_600_000;
+/** Redis may be flushed: the schedule is written again. */
+const scheduleAgainMs = 600_000;
+
+@Injectable()
+export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown {
+  private queue: JobQueue | null = null;
+  private worker: JobWorker | null = null;
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(Maintenance) private readonly maintenance: Maintenance,
+  ) {}
+
+  /** Waits for nothing: the queue's server may be away, and the API does not need it. */
+  onApplicationBootstrap(): void {
+    if (!this.config.roles.includes('worker')) return;
+    this.queue = openQueue(this.config, queueName);
+    this.worker = openWorker(this.config, queueName, async () => this.maintenance.sweep());
+    for (const part of [this.queue, this.worker]) part.on('error', (error) => this.logger.warn({ err: error }, 'the job queue is away'));
+    this.worker.on('failed', (job, error) => this.logger.error({ err: error, job: job?.name }, 'a background job failed'));
+    this.timer = setInterval(() => this.schedule(), scheduleAgainMs);
+    this.schedule();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    if (this.timer) clearInterval(this.timer);
+    await this.worker?.close();
+    await this.queue?.close();
+  }
+
+  private schedule(): void {
+    const template = { name: sweepJob, opts: { removeOnComplete: 10, removeOnFail: 100 } };
+    this.queue
+      ?.upsertJobScheduler(sweepJob, { every: sweepEveryMs }, template)
+      .catch((error: unknown) => this.logger.warn({ err: error }, 'the job schedule could not be written; it will be tried again'));
+  }
+}

@@ -1,0 +1,41 @@
+// Where background jobs wait: PostgreSQL by default, Redis where REDIS_URL names one. Jobs carry ids and orders, never
+// the only copy of anything: a queue may be lost, and whoever fills it fills it again.
+import { createPostgresBackend, type Processor, Queue, Worker, withBackend } from 'bullmq';
+import type { Config } from '../config.js';
+
+/** What Berth uses of bullmq's classes, the same on both backends. */
+export interface JobQueue {
+  upsertJobScheduler(id: string, repeat: { every: number }, template: { name: string; opts?: object }): Promise<unknown>;
+  add(name: string, data: object, options?: object): Promise<unknown>;
+  close(): Promise<void>;
+  on(event: 'error', listen: (error: Error) => void): unknown;
+}
+
+export interface JobWorker {
+  close(force?: boolean): Promise<void>;
+  on(event: 'error', listen: (error: Error) => void): unknown;
+  on(event: 'failed', listen: (job: { name: string } | undefined, error: Error) => void): unknown;
+}
+
+/** Each queue and each worker has connections of its own, so few are enough. */
+const connectionsEach = 2;
+const postgres = withBackend(createPostgresBackend);
+
+export function openQueue(config: Config, name: string): JobQueue {
+  if (config.redisUrl !== null) return new Queue(name, { connection: redisOptions(config.redisUrl), prefix: 'berth' });
+  return new postgres.Queue(name, { connection: postgresOptions(config) });
+}
+
+export function openWorker(config: Config, name: string, work: Processor): JobWorker {
+  if (config.redisUrl !== null) return new Worker(name, work, { connection: redisOptions(config.redisUrl), prefix: 'berth' });
+  return new postgres.Worker(name, work, { connection: postgresOptions(config) });
+}
+
+/** Null: commands wait for Redis to come back, as bullmq's workers demand. */
+function redisOptions(url: string) {
+  return { url, maxRetriesPerRequest: null };
+}
+
+function postgresOptions(config: Config) {
+  return { connectionString: config.databaseUrl, max: connectionsEach, migrate: true, application_name: 'berth-jobs' };
+}
