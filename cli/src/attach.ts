@@ -7,7 +7,7 @@ import { followTask } from './live-logs.js';
 import { plainOutput, prefixedOutput } from './log-output.js';
 import { describeEnd } from './task-end.js';
 import { stopTask, untilStopped } from './tasks.js';
-import { note, print, type Spinner, spinner, write } from './terminal.js';
+import { interactive, note, print, type Spinner, spinner, write } from './terminal.js';
 
 interface Options {
   readonly output: 'table' | 'json';
@@ -70,8 +70,10 @@ function showWaiting(api: Api, [first = '']: readonly string[], wheel: Spinner):
       if (event !== 'message') return;
       const task = JSON.parse(data) as Task;
       if (stateRank(task.state) >= stateRank('running')) return wheel.stop();
+      // A log that nobody watches gets what needs doing something about, not every step.
+      const text = interactive ? waitingFor(task) : task.pending && waitingFor(task);
       // Most tasks start sooner than anybody reads.
-      setTimeout(() => over.signal.aborted || wheel.show(inert(waitingFor(task))), Math.max(0, begun + 400 - performance.now())).unref();
+      if (text) setTimeout(() => over.signal.aborted || wheel.show(inert(text)), Math.max(0, begun + 400 - performance.now())).unref();
     }
   };
   // Only for the eye: when it fails, the log and the end of the task still come.
