@@ -38,6 +38,7 @@ const schema = z
       .string()
       .regex(cidr, 'must be an IPv4 network of /16 to /28, for example 10.66.0.0/16')
       .default(runtimeDefaults.subnet),
+    BERTH_AGENT_UID_BASE: z.coerce.number().int().min(100_000).default(runtimeDefaults.uidBase),
     BERTH_AGENT_CPU_MILLIS: z.coerce.number().int().min(1).optional(),
     BERTH_AGENT_MEMORY_MIB: z.coerce.number().int().min(1).optional(),
     BERTH_AGENT_TASK_SLOTS: z.coerce.number().int().min(1).optional(),
@@ -68,6 +69,8 @@ export type Config = Readonly<{
   hostName: string;
   runtime: 'crun' | 'sim';
   subnet: string;
+  /** First of the user ids that containers get; instances on one machine need ranges of their own. */
+  uidBase: number;
   /** Null: the machine's own size less a reserve. */
   capacity: Capacity | null;
   poolSize: number;
@@ -92,6 +95,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     hostName: e.BERTH_HOST_NAME,
     runtime: e.BERTH_AGENT_RUNTIME,
     subnet: e.BERTH_AGENT_SUBNET,
+    uidBase: e.BERTH_AGENT_UID_BASE,
     capacity: cpuMillis && memoryMiB && taskSlots ? Object.freeze({ cpuMillis, memoryMiB, taskSlots }) : null,
     poolSize: e.BERTH_AGENT_POOL_SIZE,
     startConcurrency: e.BERTH_AGENT_START_CONCURRENCY,

@@ -4,8 +4,7 @@ import { createHash } from 'node:crypto';
 import { request } from 'node:https';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import { agentPaths, type CertificateResponse, certificateResponseSchema, parseHostToken } from '@berth/contract';
-import { PemConverter } from '@peculiar/x509';
-import { assertCertifies, type Identity, newKeyRequest } from './identity.js';
+import { assertCertifies, fingerprintOf, type Identity, newKeyRequest, pemOf } from './identity.js';
 
 const timeoutMs = 15_000;
 const longestAnswerBytes = 64 * 1024;
@@ -84,19 +83,13 @@ function authorityIn(socket: TLSSocket, fingerprint: string): string {
   const seen = new Set<string>();
   let certificate: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
   while (certificate?.raw && !seen.has(certificate.fingerprint256)) {
-    if (createHash('sha256').update(certificate.raw).digest('hex') === fingerprint)
-      return PemConverter.encode(new Uint8Array(certificate.raw), 'CERTIFICATE');
+    if (createHash('sha256').update(certificate.raw).digest('hex') === fingerprint) return pemOf(certificate.raw);
     seen.add(certificate.fingerprint256);
     certificate = certificate.issuerCertificate;
   }
   throw new Error(
     'The gateway is not of the fleet that the host token is for: its authority is another. Check the gateway’s address and the token.',
   );
-}
-
-function fingerprintOf(pem: string): string {
-  const [der] = PemConverter.decode(pem);
-  return der ? createHash('sha256').update(Buffer.from(der)).digest('hex') : '';
 }
 
 function post(gatewayUrl: string, path: string, body: object, credentials: Credentials): Promise<CertificateResponse> {

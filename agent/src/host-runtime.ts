@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from './clock.js';
 import type { Config } from './config.js';
+import { createRuntime } from './runtime/crun-runtime.js';
+import { type RuntimeOptions, runtimeDefaults } from './runtime/options.js';
 import type { Runtime } from './runtime/runtime.js';
 import { openSimMachine } from './sim/sim-machine.js';
 import { createSimRuntime } from './sim/sim-runtime.js';
@@ -15,7 +17,7 @@ interface Context {
 
 const simCapacity = { cpuMillis: 16_000, memoryMiB: 65_536, taskSlots: 500 };
 
-export async function openRuntime(config: Config, { bootId, clock }: Context): Promise<Runtime> {
+export async function openRuntime(config: Config, { bootId, clock, log }: Context): Promise<Runtime> {
   switch (config.runtime) {
     case 'sim':
       return createSimRuntime({
@@ -26,8 +28,24 @@ export async function openRuntime(config: Config, { bootId, clock }: Context): P
         machine: openSimMachine(join(config.dataDirectory, 'sim')),
       });
     case 'crun':
-      throw new Error('The crun runtime is not built in yet.');
+      return createRuntime(crunOptions(config, clock, log));
     default:
       return config.runtime satisfies never;
   }
+}
+
+function crunOptions(config: Config, clock: Clock, log: Logger): RuntimeOptions {
+  const { instance, dataDirectory, subnet, uidBase, insecureRegistries, registryAuthFile, poolSize, startConcurrency, capacity } = config;
+  const configured = {
+    instance,
+    dataDirectory,
+    subnet,
+    uidBase,
+    insecureRegistries,
+    registryAuthFile,
+    poolSize,
+    startConcurrency,
+    capacity,
+  };
+  return { ...runtimeDefaults, ...configured, clock, log };
 }

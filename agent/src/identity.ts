@@ -1,7 +1,7 @@
 // Who this host is: its key and certificate, and the authority it trusts. The key is made here and never leaves the
 // host. One file, so that key and certificate are replaced together.
 import 'reflect-metadata';
-import { webcrypto } from 'node:crypto';
+import { createHash, webcrypto } from 'node:crypto';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hostIdSchema } from '@berth/contract';
@@ -56,6 +56,16 @@ export function assertCertifies(certificate: string, { publicKey }: KeyRequest):
 export function validity(certificate: string): { fromMs: number; untilMs: number } {
   const { notBefore, notAfter } = new X509Certificate(certificate);
   return { fromMs: notBefore.getTime(), untilMs: notAfter.getTime() };
+}
+
+export function pemOf(der: Uint8Array): string {
+  return PemConverter.encode(der, 'CERTIFICATE');
+}
+
+/** SHA-256 of the certificate in the text, in hex; of its DER, as everybody prints it. */
+export function fingerprintOf(pem: string): string {
+  const [der] = PemConverter.decode(pem);
+  return der ? createHash('sha256').update(Buffer.from(der)).digest('hex') : '';
 }
 
 function identityPath(dataDirectory: string): string {
