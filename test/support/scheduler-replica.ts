@@ -1,0 +1,45 @@
+// One replica's scheduler without the rest of the control plane, on a test's database.
+import { pino } from 'pino';
+import { DataSource } from 'typeorm';
+import { HostLinks } from '../../src/agents/host-links.service.js';
+import { type Config, readConfig } from '../../src/config.js';
+import { dataSourceOptions } from '../../src/db/data-source.js';
+import { SignalBus } from '../../src/db/signals.js';
+import { HostLiveness } from '../../src/placement/host-liveness.reconciler.js';
+import { Leadership } from '../../src/placement/leadership.service.js';
+import { Scheduler } from '../../src/placement/scheduler.service.js';
+
+export interface Replica {
+  readonly db: DataSource;
+  readonly signals: SignalBus;
+  readonly leadership: Leadership;
+  readonly scheduler: Scheduler;
+  close(): Promise<void>;
+}
+
+/** Begins to stand for leadership at once. */
+export async function startReplica(databaseUrl: string, name: string, settings: Partial<Config> = {}): Promise<Replica> {
+  const config = { ...readConfig({ DATABASE_URL: databaseUrl, BERTH_PKI_DIR: '/nonexistent', BERTH_REPLICA: name, BERTH_LEASE_MS: '1500' }), ...settings };
+  const logger = pino({ level: 'silent' });
+  const db = await new DataSource(dataSourceOptions(databaseUrl, 4)).initialize();
+  const signals = new SignalBus(databaseUrl, name, () => {});
+  await signals.start();
+  const leadership = new Leadership(config, logger, db);
+  const scheduler = new Scheduler(config, logger, db, signals, leadership, new HostLinks(config));
+  const liveness = new HostLiveness(config, logger, db, signals, leadership);
+  scheduler.onModuleInit();
+  liveness.onModuleInit();
+  return {
+    db,
+    signals,
+    leadership,
+    scheduler,
+    async close() {
+      await scheduler.onApplicationShutdown();
+      await liveness.onApplicationShutdown();
+      await leadership.onApplicationShutdown();
+      await signals.stop();
+      await db.destroy();
+    },
+  };
+}
