@@ -16,10 +16,13 @@ export interface Signals {
 
 const channel = 'berth';
 const idsPerMessage = 150;
+const reconnectAfterMs = 1_000;
 
 export class SignalBus {
   private readonly local = new EventEmitter();
   private listener: pg.Client | null = null;
+  private outbox: string[] = [];
+  private sending: Promise<void> | null = null;
   private closed = false;
 
   constructor(
@@ -39,26 +42,43 @@ export class SignalBus {
   send<K extends keyof Signals>(name: K, value: Signals[K]): void {
     this.local.emit(name, value);
     const parts = value === null ? [null] : chunks(value, idsPerMessage);
-    for (const part of parts) {
-      const message = JSON.stringify({ from: this.replica, name, value: part });
-      this.listener?.query('SELECT pg_notify($1, $2)', [channel, message]).catch(this.onError);
-    }
+    for (const part of parts) this.outbox.push(JSON.stringify({ from: this.replica, name, value: part }));
+    this.sending ??= this.sendAll().finally(() => {
+      this.sending = null;
+    });
   }
 
   /** Connects, and again whenever the connection breaks; after a gap every listener is woken. */
   async start(): Promise<void> {
-    const client = new pg.Client({ connectionString: this.databaseUrl, application_name: 'berth-signals' });
+    const client = new pg.Client({ connectionString: this.databaseUrl, application_name: 'berth-signals', keepAlive: true });
     client.on('error', this.onError);
     client.on('notification', (message) => this.receive(message.payload ?? ''));
-    client.on('end', () => this.reconnect());
-    await client.connect();
-    await client.query(`LISTEN ${channel}`);
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${channel}`);
+    } catch (error) {
+      await client.end().catch(() => {});
+      throw error;
+    }
+    // Only now: a client that never connected ends too, and its failure is the caller's to handle.
+    client.once('end', () => this.reconnect());
     this.listener = client;
+    if (this.closed) await client.end();
   }
 
   async stop(): Promise<void> {
     this.closed = true;
+    await this.sending;
     await this.listener?.end();
+  }
+
+  /** One statement at a time, with all that has gathered meanwhile. Without a connection there is nobody to tell. */
+  private async sendAll(): Promise<void> {
+    while (this.outbox.length > 0) {
+      const messages = this.outbox;
+      this.outbox = [];
+      await this.listener?.query('SELECT pg_notify($1, message) FROM unnest($2::text[]) AS message', [channel, messages]).catch(this.onError);
+    }
   }
 
   private receive(payload: string): void {
@@ -76,7 +96,7 @@ export class SignalBus {
           this.onError(error);
           this.reconnect();
         });
-    }, 1000).unref();
+    }, reconnectAfterMs).unref();
   }
 }
 
