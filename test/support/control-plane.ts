@@ -1,77 +1,83 @@
-// A whole control plane in this process, on a database of its own and free ports, with helpers to make tenants and keys.
-import { randomBytes } from 'node:crypto';
+// The whole control plane for a test, on a database of its own, with an operator who makes host tokens.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CreatedApiKey, Tenant } from '@berth/contract';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import request from 'supertest';
 import { DataSource } from 'typeorm';
-import { inject } from 'vitest';
 import { createApp } from '../../src/app.js';
 import { type Config, readConfig } from '../../src/config.js';
 import { freePort, freshDatabase } from './cluster.js';
 
-export type Role = 'viewer' | 'developer' | 'owner';
-
 export interface ControlPlane {
-  readonly app: NestFastifyApplication;
   readonly config: Config;
-  readonly database: DataSource;
-  /** Where it listens. */
-  readonly url: string;
-  readonly operatorKey: string;
-  /** supertest's agent with a key's header set. */
-  as(key: string): ReturnType<typeof request.agent>;
-  anonymous(): ReturnType<typeof request.agent>;
-  newTenant(role?: Role): Promise<{ id: string; key: string }>;
-  newKey(tenantId: string, role: Role): Promise<string>;
-  stop(): Promise<void>;
+  readonly app: NestFastifyApplication;
+  readonly db: DataSource;
+  readonly gatewayUrl: string;
+  hostToken(): Promise<string>;
+  /** Ends it as a deployment would, and starts the next one on the same database, port and authority. */
+  restart(settings?: Readonly<Record<string, string>>): Promise<ControlPlane>;
+  /** Forgets the database, too. */
+  destroy(): Promise<void>;
 }
 
-/** @param environment on top of what a test needs; DATABASE_URL may be given. */
-export async function startControlPlane(environment: Record<string, string> = {}): Promise<ControlPlane> {
-  const fresh = environment.DATABASE_URL ? null : await freshDatabase(inject('databaseUrl'));
-  const pki = await mkdtemp(join(tmpdir(), 'berth-test-pki-'));
-  const operatorKey = randomBytes(24).toString('hex');
-  const config = readConfig({
-    DATABASE_URL: fresh?.url,
-    BERTH_PKI_DIR: pki,
-    BERTH_OPERATOR_KEY: operatorKey,
+const operatorKey = 'operator-key-of-the-tests-0123456789abcdef';
+
+interface Ground {
+  readonly env: Readonly<Record<string, string>>;
+  readonly db: DataSource;
+  drop(): Promise<void>;
+}
+
+/** @param settings environment variables of the control plane, as in src/config.ts. */
+export async function startControlPlane(serverUrl: string, settings: Readonly<Record<string, string>> = {}): Promise<ControlPlane> {
+  const database = await freshDatabase(serverUrl);
+  const pkiDir = await mkdtemp(join(tmpdir(), 'berth-test-pki-'));
+  const db = await new DataSource({ type: 'postgres', url: database.url, poolSize: 2 }).initialize();
+  const env = {
+    DATABASE_URL: database.url,
+    BERTH_PKI_DIR: pkiDir,
     BERTH_GATEWAY_PORT: String(await freePort()),
-    BERTH_HTTP_PORT: String(await freePort()),
-    BERTH_REPLICA: `test-${randomBytes(4).toString('hex')}`,
-    BERTH_RATE_LIMIT_PER_SECOND: '100000',
+    BERTH_OPERATOR_KEY: operatorKey,
     BERTH_LOG_LEVEL: 'silent',
-    ...environment,
-  });
-  const app = await createApp(config);
-  await app.listen(config.http.port, config.http.host);
-  const url = `http://${config.http.host}:${config.http.port}`;
-  const as = (key: string) => request.agent(url).set('authorization', `Bearer ${key}`) as ReturnType<typeof request.agent>;
-  const operator = as(operatorKey);
-  const newKey = async (tenantId: string, role: Role) => {
-    const answer = await operator.post(`/v1/tenants/${tenantId}/api-keys`).send({ name: role, role }).expect(201);
-    return (answer.body as CreatedApiKey).secret;
+    BERTH_HEARTBEAT_MS: '500',
+    ...settings,
   };
-  return {
-    app,
-    config,
-    database: app.get(DataSource),
-    url,
-    operatorKey,
-    as,
-    anonymous: () => request.agent(url),
-    newKey,
-    async newTenant(role = 'owner') {
-      const answer = await operator.post('/v1/tenants').send({ name: `t-${randomBytes(6).toString('hex')}` }).expect(201);
-      const { id } = answer.body as Tenant;
-      return { id, key: await newKey(id, role) };
+  return start({
+    env,
+    db,
+    drop: async () => {
+      await db.destroy();
+      await database.drop();
+      await rm(pkiDir, { recursive: true, force: true });
     },
-    async stop() {
+  });
+}
+
+async function start(ground: Ground, settings: Readonly<Record<string, string>> = {}): Promise<ControlPlane> {
+  const config = readConfig({ ...ground.env, ...settings });
+  const app = await createApp(config);
+  return {
+    config,
+    app,
+    db: ground.db,
+    gatewayUrl: config.gateway.url,
+    async hostToken() {
+      const answer = await app.inject({
+        method: 'POST',
+        url: '/v1/host-tokens',
+        headers: { authorization: `Bearer ${operatorKey}`, 'content-type': 'application/json' },
+        payload: {},
+      });
+      if (answer.statusCode !== 201) throw new Error(`no host token: ${answer.statusCode} ${answer.body}`);
+      return answer.json<{ token: string }>().token;
+    },
+    async restart(next = {}) {
       await app.close();
-      await fresh?.drop();
-      await rm(pki, { recursive: true, force: true });
+      return start(ground, next);
+    },
+    async destroy() {
+      await app.close();
+      await ground.drop();
     },
   };
 }
