@@ -1,19 +1,19 @@
 // Task definitions over REST: registration, images by digest, revisions, deregistration.
 import type { TaskDefinition } from '@berth/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ControlPlane, startControlPlane } from '../support/control-plane.js';
+import { type Api, startApi } from '../support/api.js';
 import { startRegistry, type TestRegistry } from '../support/registry.js';
 import { pushTinyImage } from '../support/tiny-image.js';
 
 let registry: TestRegistry;
-let berth: ControlPlane;
+let berth: Api;
 let key: string;
 let digest: string;
 
 beforeAll(async () => {
   registry = await startRegistry();
   digest = await pushTinyImage(registry.address, 'busybox', 'latest', 'one');
-  berth = await startControlPlane({ BERTH_DEFAULT_REGISTRY: registry.address, BERTH_INSECURE_REGISTRIES: registry.address });
+  berth = await startApi({ BERTH_DEFAULT_REGISTRY: registry.address, BERTH_INSECURE_REGISTRIES: registry.address });
   key = (await berth.newTenant()).key;
 });
 afterAll(async () => {

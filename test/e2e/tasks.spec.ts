@@ -3,18 +3,18 @@ import { randomUUID } from 'node:crypto';
 import type { Task } from '@berth/contract';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ControlPlane, startControlPlane } from '../support/control-plane.js';
+import { type Api, startApi } from '../support/api.js';
 import { startRegistry, type TestRegistry } from '../support/registry.js';
 import { pushTinyImage } from '../support/tiny-image.js';
 
 let registry: TestRegistry;
-let berth: ControlPlane;
+let berth: Api;
 let key: string;
 
 beforeAll(async () => {
   registry = await startRegistry();
   await pushTinyImage(registry.address, 'busybox', 'latest', 'one');
-  berth = await startControlPlane({ BERTH_DEFAULT_REGISTRY: registry.address, BERTH_INSECURE_REGISTRIES: registry.address });
+  berth = await startApi({ BERTH_DEFAULT_REGISTRY: registry.address, BERTH_INSECURE_REGISTRIES: registry.address });
   key = (await berth.newTenant()).key;
 });
 afterAll(async () => {
