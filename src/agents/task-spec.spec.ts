@@ -1,0 +1,62 @@
+import type { TaskId } from '@berth/contract';
+import { describe, expect, it } from 'vitest';
+import { type SpecSource, toDesiredRunning } from './task-spec.js';
+
+const digest = `sha256:${'a'.repeat(64)}`;
+const container = {
+  name: 'main',
+  image: 'team/app:1.4',
+  imageDigest: digest,
+  command: ['serve'],
+  environment: { A: '1', B: '1' },
+  essential: true,
+  readonlyRootFilesystem: false,
+  init: true,
+  stopTimeoutSeconds: 30,
+};
+const source = (more: Partial<SpecSource> = {}): SpecSource => ({
+  taskId: 'task' as TaskId,
+  tenantId: 'tenant',
+  name: null,
+  cpuMillis: 500,
+  memoryMiB: 256,
+  overrides: null,
+  definition: { pidsLimit: 100, containers: [container] },
+  ...more,
+});
+const first = (from: SpecSource) => {
+  const task = toDesiredRunning(from, 'registry.local:5000');
+  return task.desired === 'running' ? task.spec.containers[0] : null;
+};
+
+describe('toDesiredRunning', () => {
+  it('fills in what the definition leaves open', () => {
+    expect(first(source())).toEqual({
+      name: 'main',
+      image: `registry.local:5000/team/app@${digest}`,
+      entryPoint: null,
+      command: ['serve'],
+      environment: { A: '1', B: '1' },
+      workingDirectory: null,
+      user: null,
+      essential: true,
+      cpuMillis: null,
+      memoryMiB: null,
+      readonlyRootFilesystem: false,
+      init: true,
+      stopSignal: null,
+      stopTimeoutSeconds: 30,
+    });
+  });
+
+  it('lets a task override command and single variables of a container, by its name', () => {
+    const overrides = { containers: [{ name: 'main', command: [], environment: { B: '2', C: '3' } }, { name: 'other', command: ['x'] }] };
+    expect(first(source({ overrides }))).toMatchObject({ command: [], environment: { A: '1', B: '2', C: '3' } });
+  });
+
+  it('runs the digest of the registration, whatever registry and tag were written', () => {
+    const withImage = (image: string) => first(source({ definition: { pidsLimit: 100, containers: [{ ...container, image }] } }))?.image;
+    expect(withImage('quay.io/team/app:2')).toBe(`quay.io/team/app@${digest}`);
+    expect(withImage(`app@sha256:${'b'.repeat(64)}`)).toBe(`registry.local:5000/app@${digest}`);
+  });
+});
