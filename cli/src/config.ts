@@ -14,8 +14,8 @@ export function lookupVariable(name: string): string | undefined {
   return process.env[name];
 }
 
-/** https://no-color.org: present and not empty. */
-export const noColor = Boolean(process.env.NO_COLOR) || process.env.TERM === 'dumb';
+/** A terminal that can't take a line back, as in an editor. (There is no colour to be turned off by NO_COLOR.) */
+export const dumbTerminal = process.env.TERM === 'dumb';
 
 /** @returns null when there is no file yet. @throws Failure when it can't be read. */
 export function readContextFile(): ContextFile | null {

@@ -1,7 +1,7 @@
 // What we write to: output that respects a slow reader, and a line on a terminal that shows what we wait for.
-import { noColor } from './config.js';
+import { dumbTerminal } from './config.js';
 
-export const interactive = Boolean(process.stderr.isTTY);
+export const interactive = Boolean(process.stderr.isTTY) && !dumbTerminal;
 
 /** Writes and, when the reader is behind, waits for it: a flood of log lines must not pile up in memory. */
 export async function write(stream: 'stdout' | 'stderr', text: string): Promise<void> {
@@ -21,10 +21,6 @@ export async function printJson(value: unknown): Promise<void> {
 /** A remark beside the output. */
 export function note(text: string): void {
   process.stderr.write(`${text}\n`);
-}
-
-export function dim(text: string): string {
-  return noColor || !process.stdout.isTTY ? text : `\x1b[2m${text}\x1b[22m`;
 }
 
 export interface Spinner {
