@@ -83,7 +83,7 @@ function authorityIn(socket: TLSSocket, fingerprint: string): string {
   const seen = new Set<string>();
   let certificate: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
   while (certificate?.raw && !seen.has(certificate.fingerprint256)) {
-    if (createHash('sha256').update(certificate.raw).digest('hex') === fingerprint) return pemOf(certificate.raw);
+    if (createHash('sha256').update(certificate.raw).digest('hex') === fingerprint) return pemOf(certificate.raw, 'CERTIFICATE');
     seen.add(certificate.fingerprint256);
     certificate = certificate.issuerCertificate;
   }

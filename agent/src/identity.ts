@@ -1,14 +1,10 @@
 // Who this host is: its key and certificate, and the authority it trusts. The key is made here and never leaves the
 // host. One file, so that key and certificate are replaced together.
-import 'reflect-metadata';
-import { createHash, webcrypto } from 'node:crypto';
+import { createHash, webcrypto, X509Certificate } from 'node:crypto';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hostIdSchema } from '@berth/contract';
-import { cryptoProvider, PemConverter, Pkcs10CertificateRequestGenerator, X509Certificate } from '@peculiar/x509';
 import { z } from 'zod';
-
-cryptoProvider.set(webcrypto as never);
 
 const identitySchema = z.object({
   hostId: hostIdSchema,
@@ -35,12 +31,16 @@ const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
 /** A fresh P-256 key and the request to certify it. */
 export async function newKeyRequest(name: string): Promise<KeyRequest> {
+  // Needed once a day, and large: a small agent starts its containers' programs faster.
+  await import('reflect-metadata');
+  const { cryptoProvider, Pkcs10CertificateRequestGenerator } = await import('@peculiar/x509');
+  cryptoProvider.set(webcrypto as never);
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   // The authority decides what the certificate says; the name is for people who read the request.
   const subject = [{ CN: [name.replace(/[^\w.-]/g, '-').slice(0, 64)] }];
   const request = await Pkcs10CertificateRequestGenerator.create({ name: subject, keys: keys as never, signingAlgorithm: algorithm });
   return {
-    key: PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY'),
+    key: pemOf(Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)), 'PRIVATE KEY'),
     csr: request.toString('pem'),
     publicKey: Buffer.from(await webcrypto.subtle.exportKey('spki', keys.publicKey)),
   };
@@ -48,24 +48,24 @@ export async function newKeyRequest(name: string): Promise<KeyRequest> {
 
 /** @throws Error when the certificate is for another key. */
 export function assertCertifies(certificate: string, { publicKey }: KeyRequest): void {
-  const certified = Buffer.from(new X509Certificate(certificate).publicKey.rawData);
+  const certified = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' });
   if (!certified.equals(publicKey))
     throw new Error('The gateway answered with a certificate for another key. Enrol again with a new host token.');
 }
 
 export function validity(certificate: string): { fromMs: number; untilMs: number } {
-  const { notBefore, notAfter } = new X509Certificate(certificate);
-  return { fromMs: notBefore.getTime(), untilMs: notAfter.getTime() };
+  const { validFrom, validTo } = new X509Certificate(certificate);
+  return { fromMs: Date.parse(validFrom), untilMs: Date.parse(validTo) };
 }
 
-export function pemOf(der: Uint8Array): string {
-  return PemConverter.encode(der, 'CERTIFICATE');
+export function pemOf(der: Buffer, label: 'CERTIFICATE' | 'PRIVATE KEY'): string {
+  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
+  return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ''].join('\n');
 }
 
-/** SHA-256 of the certificate in the text, in hex; of its DER, as everybody prints it. */
-export function fingerprintOf(pem: string): string {
-  const [der] = PemConverter.decode(pem);
-  return der ? createHash('sha256').update(Buffer.from(der)).digest('hex') : '';
+/** SHA-256 of a certificate's DER, in hex. */
+export function fingerprintOf(certificate: string): string {
+  return createHash('sha256').update(new X509Certificate(certificate).raw).digest('hex');
 }
 
 function identityPath(dataDirectory: string): string {

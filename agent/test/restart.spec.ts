@@ -5,7 +5,8 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { DesiredTask, TaskSpec } from '@berth/contract';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { build } from 'esbuild';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startGateway, type TestGateway } from './gateway.js';
 import { containerSpec, taskSpec } from './tasks.js';
 
@@ -18,6 +19,25 @@ const doing = (...command: string[]) => taskSpec({ containers: [containerSpec({ 
 let gateway: TestGateway;
 let data: string;
 let children: ChildProcess[];
+
+/** One file, made once: a child that compiled the sources each time would take longer to start than to run. */
+const program = join(root, `agent/dist/main.${process.pid}.mjs`);
+
+beforeAll(async () => {
+  await build({
+    entryPoints: [join(root, 'agent/src/main.ts')],
+    outfile: program,
+    bundle: true,
+    packages: 'external',
+    alias: { '@berth/contract': join(root, 'contract/src/index.ts') },
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    logLevel: 'error',
+  });
+});
+
+afterAll(() => rm(program, { force: true }));
 
 beforeEach(async () => {
   gateway = await startGateway();
@@ -37,7 +57,7 @@ interface Agent {
 }
 
 function startAgent(args: readonly string[] = [], more: Record<string, string> = {}): Agent {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(root, 'agent/src/main.ts'), ...args], {
+  const child = spawn(process.execPath, [program, ...args], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
