@@ -1,0 +1,183 @@
+// Finds the best host for a shape through the grids. Gives the same answer as oracle.ts, short of ties and of hosts deeper
+// than `probes` in a cell on the edge of the search; whether there is a host at all is always the same.
+import { at } from './columns.js';
+import { cellOf, EMPTY } from './grid.js';
+import type { Group } from './groups.js';
+import type { HostIndex } from './host-index.js';
+import { lifetimes } from './hosts.js';
+import { kindMiss, type Pin, pinAllows, resourceMiss, ruleMiss, zoneMiss } from './miss.js';
+import { cells, type Pool } from './pools.js';
+import { leftOver } from './score.js';
+import type { Shape, ZonePools } from './shape.js';
+import type { World } from './world.js';
+
+/** How many hosts of a cell are looked at before going on to the next cell. */
+const probes = 8;
+/** How many further hosts of the best cell are looked at for the image. */
+const imageProbes = 8;
+const everything = 2 ** 30;
+
+export class Search {
+  /** Searches that had to be repeated without a limit to the depth; for measuring. */
+  retries = 0;
+  private readonly pools: Pool[] = [];
+  private host = -1;
+  /** Twice the space left over, plus one if the image is missing. */
+  private best = 0;
+  private truncated = false;
+  private limit = 0;
+  private group: Group | undefined;
+  private pin: Pin | undefined;
+
+  constructor(
+    private readonly world: World,
+    private readonly index: HostIndex,
+  ) {}
+
+  /** @returns the best host's handle, or −1. */
+  find(shape: Shape, group: Group | undefined, pin: Pin | undefined): number {
+    this.group = group;
+    this.pin = pin;
+    const zones = this.inOrder(shape, shape.eligible(this.world.pools));
+    for (let first = 0, next = 0; first < zones.length; first = next) {
+      const tasks = this.tasksIn(shape, zones[first]);
+      while (next < zones.length && this.tasksIn(shape, zones[next]) === tasks) next++;
+      for (const waste of [0, 1] as const) {
+        this.collect(shape, zones, first, next, waste);
+        if (this.pools.length === 0) continue;
+        const host = this.inPools(shape);
+        if (host >= 0) return host;
+      }
+    }
+    return -1;
+  }
+
+  /** Pools of some zones that are worth a look: not known to fail, and with rules about their zone met. */
+  private collect(shape: Shape, zones: readonly ZonePools[], first: number, next: number, waste: 0 | 1): void {
+    this.pools.length = 0;
+    for (let i = first; i < next; i++) {
+      for (const pool of zones[i]?.byWaste[waste] ?? []) {
+        if (shape.failedAt[pool.id] === pool.epoch && this.index.measure === 'free') continue;
+        if (zoneMiss(this.world, shape, pool.zone) === null) this.pools.push(pool);
+      }
+    }
+  }
+
+  private tasksIn(shape: Shape, zone: ZonePools | undefined): number {
+    return zone && this.group && shape.spec.balanceZones ? this.group.inZone(zone.zone) : 0;
+  }
+
+  private inOrder(shape: Shape, zones: readonly ZonePools[]): readonly ZonePools[] {
+    if (!shape.spec.balanceZones || !this.group || zones.length < 2) return zones;
+    return [...zones].sort((a, b) => this.tasksIn(shape, a) - this.tasksIn(shape, b));
+  }
+
+  private inPools(shape: Shape): number {
+    const most = shape.spec.spread && this.group ? Math.min(shape.maxPerHost, this.mostOnOneHost(this.group) + 1) : shape.maxPerHost;
+    for (this.limit = shape.spec.spread && this.group ? Math.min(1, most) : most; this.limit <= most; this.limit++) {
+      const host = this.within(shape);
+      if (host >= 0) return host;
+    }
+    this.remember(shape);
+    return -1;
+  }
+
+  private mostOnOneHost(group: Group): number {
+    let most = 0;
+    for (const tasks of group.hosts.values()) if (tasks > most) most = tasks;
+    return most;
+  }
+
+  private within(shape: Shape): number {
+    if (!shape.spec.exclusiveHost) {
+      const host = this.nonEmpty(shape, shape.lifetime, lifetimes - 1);
+      if (host >= 0) return host;
+      for (let lifetime = shape.lifetime - 1; lifetime >= 0; lifetime--) {
+        const shorter = this.nonEmpty(shape, lifetime, lifetime);
+        if (shorter >= 0) return shorter;
+      }
+    }
+    return this.empty(shape);
+  }
+
+  private nonEmpty(shape: Shape, shortest: number, longest: number): number {
+    this.reset();
+    for (const pool of this.pools) this.scan(shape, pool, shortest, longest, probes);
+    if (this.host >= 0 || !this.truncated) return this.host;
+    this.retries++;
+    for (const pool of this.pools) this.scan(shape, pool, shortest, longest, everything);
+    return this.host;
+  }
+
+  private empty(shape: Shape): number {
+    this.reset();
+    for (const pool of this.pools) {
+      const cost = leftOver(pool, shape, cells - 1, cells - 1);
+      if (2 * cost < this.best) this.walk(shape, pool, EMPTY, cost, everything);
+    }
+    return this.host;
+  }
+
+  private reset(): void {
+    this.host = -1;
+    this.best = everything;
+    this.truncated = false;
+  }
+
+  /** Rows upward from the request's own, until even the best cell of a row could not win any more. */
+  private scan(shape: Shape, pool: Pool, shortest: number, longest: number, depth: number): void {
+    const grid = this.index.grids[pool.id];
+    if (!grid) return;
+    const firstRow = pool.rowOf(at(shape.need, pool.rowDimension));
+    const firstColumn = pool.columnOf(at(shape.need, pool.columnDimension));
+    for (let lifetime = shortest; lifetime <= longest; lifetime++) {
+      for (let row = grid.nextRow(lifetime, firstRow); row >= 0; row = grid.nextRow(lifetime, row + 1)) {
+        if (2 * leftOver(pool, shape, row, firstColumn) >= this.best) break;
+        for (let column = grid.nextColumn(lifetime, row, firstColumn); column >= 0; column = grid.nextColumn(lifetime, row, column + 1)) {
+          const cost = leftOver(pool, shape, row, column);
+          if (2 * cost >= this.best || this.walk(shape, pool, cellOf(lifetime, row, column), cost, depth)) break;
+        }
+      }
+    }
+  }
+
+  /** @returns whether the cell has a host for the task. The image only decides between hosts that leave equal space. */
+  private walk(shape: Shape, pool: Pool, cell: number, cost: number, depth: number): boolean {
+    let left = depth;
+    let found = false;
+    for (let host = this.index.grids[pool.id]?.first(cell) ?? -1; host >= 0; host = this.index.after(host)) {
+      if (left-- === 0) {
+        this.truncated ||= !found;
+        break;
+      }
+      if (!this.admits(shape, pool, host)) continue;
+      const lacksImage = shape.spec.image !== undefined && !this.world.images.has(host, shape.spec.image);
+      this.offer(host, 2 * cost + (lacksImage ? 1 : 0));
+      if (!lacksImage) return true;
+      if (!found) left = Math.min(left, imageProbes);
+      found = true;
+    }
+    return found;
+  }
+
+  private offer(host: number, cost: number): void {
+    if (cost >= this.best) return;
+    this.best = cost;
+    this.host = host;
+  }
+
+  private admits(shape: Shape, pool: Pool, host: number): boolean {
+    return (
+      resourceMiss(this.world, this.index.measure, shape, host) === null &&
+      ruleMiss(this.world, shape, this.group, this.limit, host) === null &&
+      (pool.kind >= 0 || !kindMiss(this.world, shape, host)) &&
+      (this.pin === undefined || pinAllows(this.world, this.pin, host))
+    );
+  }
+
+  /** Failing searches are the dear ones, so a failure that nothing but returning capacity can cure is kept. */
+  private remember(shape: Shape): void {
+    if (this.index.measure !== 'free' || !shape.failureLasts || this.pin || (this.group && shape.countsByHost)) return;
+    for (const pool of this.pools) shape.failedAt[pool.id] = pool.epoch;
+  }
+}
