@@ -18,16 +18,25 @@ export function sendProblem(reply: FastifyReply, error: ApiError, requestId: str
 export function toApiError(thrown: unknown, request: FastifyRequest): ApiError {
   if (thrown instanceof ApiError) return thrown;
   if (isDatabaseUnavailable(thrown)) return new ApiError('unavailable', { what: 'its database' }, { cause: thrown });
-  const { code, statusCode } = thrown as { code?: unknown; statusCode?: unknown };
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new ApiError('body_too_large', { limit: bodyLimit.text });
-  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new ApiError('unsupported_media_type');
-  // Our own code throws ApiError only, so Nest's 404 means that no route matched.
-  const status = thrown instanceof HttpException ? thrown.getStatus() : statusCode;
-  if (status === 404) return new ApiError('route_not_found', { method: request.method, path: pathOf(request.url) });
-  if (typeof status === 'number' && status >= 400 && status < 500) {
-    return new ApiError('invalid_request', { detail: `The request could not be read: ${(thrown as Error).message}` });
+  // Our own code throws ApiError only: what else has a status is Fastify's or Nest's, from before a controller.
+  switch (statusOf(thrown)) {
+    case 404:
+      return new ApiError('route_not_found', { method: request.method, path: pathOf(request.url) });
+    case 413:
+      return new ApiError('body_too_large', { limit: bodyLimit.text });
+    case 415:
+      return new ApiError('unsupported_media_type');
+    case 400:
+      return new ApiError('invalid_request', { detail: `The request could not be read: ${(thrown as Error).message}` });
+    default:
+      return new ApiError('internal', {}, { cause: thrown });
   }
-  return new ApiError('internal', {}, { cause: thrown });
+}
+
+function statusOf(thrown: unknown): number | undefined {
+  if (thrown instanceof HttpException) return thrown.getStatus();
+  const { statusCode } = Object(thrown) as { statusCode?: unknown };
+  return typeof statusCode === 'number' ? statusCode : undefined;
 }
 
 /** Repeated back to the caller, so bounded. */

@@ -5,10 +5,13 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../config.js';
 import { ApiError } from '../errors.js';
+import { isDeeperThan } from './json-depth.js';
 import { observeRequest } from './metrics.service.js';
 import { bodyLimit, pathOf, sendProblem } from './problem.js';
 import { methodsOf, type Route } from './routes.js';
 
+/** Nothing in the contract is half as deep. */
+const maxDepth = 32;
 const requestIdPattern = /^[A-Za-z0-9._-]{1,64}$/;
 /** What a process without the role `api` still answers. */
 const alwaysServed = new Set(['/healthz', '/readyz', '/metrics']);
@@ -50,6 +53,7 @@ function parseOnlyJson(server: FastifyInstance): void {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') return done(null, undefined);
+    if (isDeeperThan(maxDepth, body as string)) return done(new ApiError('malformed_body', { detail: `it is nested more than ${maxDepth} levels deep` }), undefined);
     parse(request, body as string, (error, value) => done(error && malformed(error), value));
   });
 }
