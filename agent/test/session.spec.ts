@@ -236,6 +236,19 @@ describe('a link that breaks', () => {
   });
 });
 
+describe('a certificate', () => {
+  it('is renewed before it ends, and the next link goes by the new one', async () => {
+    gateway.certificateLifeMs = 6_000;
+    const agent = await start();
+    const first = await gateway.nextLink();
+    const { certificate, key } = agent.identity;
+    await first.until(() => agent.identity.certificate !== certificate);
+    expect(agent.identity.key).not.toBe(key);
+    first.socket.terminate();
+    expect((await gateway.nextLink()).hello.hostId).toBe(agent.hostId);
+  });
+});
+
 describe('another life of the agent', () => {
   it('carries its tasks on, with the same containers', async () => {
     const agent = await start();
