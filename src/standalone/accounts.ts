@@ -10,8 +10,6 @@ import { type Rest, RestError, restClient } from './rest.js';
 export interface Keys {
   readonly operatorKey: string;
   readonly apiKey: string;
-  /** The tenant's key was made just now: this is the first start. */
-  readonly isNew: boolean;
 }
 
 /** Made on the first start, the same ever after. */
@@ -25,11 +23,11 @@ export async function operatorKey(settings: Settings): Promise<string> {
 /** The key of tenant `default`; a new one if there is none, or the database does not know it (it is another database). */
 export async function ensureKeys(settings: Settings, operator: string): Promise<Keys> {
   const kept = await readSecret(settings, 'default-owner.key');
-  if (kept && (await isValid(settings, kept))) return { operatorKey: operator, apiKey: kept, isNew: false };
+  if (kept && (await isValid(settings, kept))) return { operatorKey: operator, apiKey: kept };
   const rest = restClient(urlOf(settings), operator);
   const tenant = await ensureTenant(rest, 'default');
   const { secret } = await rest.post<CreatedApiKey>(`/v1/tenants/${tenant.id}/api-keys`, { name: 'bin-up', role: 'owner' });
-  return { operatorKey: operator, apiKey: await keepSecret(settings, 'default-owner.key', secret), isNew: true };
+  return { operatorKey: operator, apiKey: await keepSecret(settings, 'default-owner.key', secret) };
 }
 
 /** A one-use token by which this machine's agent becomes a host. */

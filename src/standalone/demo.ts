@@ -42,8 +42,9 @@ export function describeRun(task: Task, logs: readonly LogLine[], cost: TaskCost
 
 function startTime({ createdAt, startedAt, startTimings }: Task): string {
   if (!startedAt) return 'it did not start';
-  const parts = Object.entries(startTimings ?? {}).map(([part, ms]) => `${part} ${ms.toFixed(1)}`);
-  const onHost = parts.length > 0 ? ` (on the host: ${parts.join(', ')})` : '';
+  const parts = Object.entries(startTimings ?? {}).sort(([, a], [, b]) => b - a);
+  const named = parts.filter(([, ms]) => ms >= 1).map(([part, ms]) => `${part} ${Math.round(ms)}`);
+  const onHost = named.length > 0 ? `, of which on the host: ${named.join(', ')}` : '';
   return `${Date.parse(startedAt) - Date.parse(createdAt)} ms from request to running${onHost}`;
 }
 

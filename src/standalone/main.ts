@@ -1,4 +1,5 @@
 // `bin/up` ends here: the supervisor of a whole Berth on one machine. Stays until SIGINT or SIGTERM.
+import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Keys } from './accounts.js';
@@ -22,6 +23,7 @@ process.umask(0o022);
 const invocation = await readInvocation();
 const supervisor = new Supervisor(invocation);
 const readyFile = join(pathsOf(invocation).run, 'ready');
+const demonstratedFile = join(pathsOf(invocation).run, 'demonstrated');
 let ending: Promise<void> | null = null;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -38,7 +40,7 @@ try {
   if (stale.length > 0) say(`  Stopped what was left of before: ${stale.join(', ')}`);
   const keys = await supervisor.start();
   await writeContext(invocation, keys);
-  if (keys.isNew && invocation.demo) await demonstrate(invocation, keys);
+  if (invocation.demo && !existsSync(demonstratedFile)) await demonstrate(invocation, keys);
   await announce(invocation);
   void makeNodeImage(invocation);
   setInterval(() => void trimLogs(pathsOf(invocation).logs).catch((error) => say(oneLine(error))), trimLogsEveryMs);
@@ -59,6 +61,7 @@ async function demonstrate(settings: Invocation, { apiKey }: Keys): Promise<void
   try {
     const lines = await step('First task', () => runDemo(restClient(urlOf(settings), apiKey)));
     say(lines.join('\n'));
+    await writeFile(demonstratedFile, '');
   } catch (error) {
     say(`  The first task did not work: ${oneLine(error)}. Look at: bin/berth ps; bin/berth events TASK`);
   }

@@ -11,6 +11,7 @@ import {
   portsOf,
   restartDelayMs,
   type Settings,
+  uidBase,
 } from './plan.js';
 
 const settings: Settings = {
@@ -70,6 +71,16 @@ describe('subnets', () => {
     );
     expect(() => chooseSubnet('/x', ['10.0.0.0/8'])).toThrow('subnet=');
   });
+});
+
+it('gives other instances ids above those of the default one, and below the largest id', () => {
+  fc.assert(
+    fc.property(fc.string(), (name) => {
+      const base = uidBase(instanceName(`/${name}`));
+      expect(base).toBeGreaterThanOrEqual(uidBase('berth') + 2 ** 28);
+      expect(base + 2 ** 28).toBeLessThan(2 ** 32 - 1);
+    }),
+  );
 });
 
 describe('commands', () => {

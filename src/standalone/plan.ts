@@ -74,6 +74,14 @@ export function chooseSubnet(dataDirectory: string, routed: readonly string[]): 
   throw new Error('Every network in 10.0.0.0/8 is routed elsewhere. Set subnet= in berth.conf to one that is free.');
 }
 
+/**
+ * First of the host user ids that this instance's containers run as. An agent takes 2^28 of them; the default one from
+ * 1,000,000,000 on, any other a part of what lies above it: instances on one machine should not share ids.
+ */
+export function uidBase(instance: string): number {
+  return instance === 'berth' ? 1_000_000_000 : 1_268_435_456 + (Number.parseInt(hash(instance).slice(0, 6), 16) % 11) * 2 ** 28;
+}
+
 /** Whether two IPv4 networks (CIDR, or single addresses) have an address in common. */
 export function overlaps(left: string, right: string): boolean {
   const [a, b] = [range(left), range(right)];
@@ -122,6 +130,7 @@ export function agentCommand(settings: Settings, verb: 'run' | 'teardown', token
       BERTH_AGENT_INSTANCE: settings.instance,
       BERTH_AGENT_DATA: pathsOf(settings).agent,
       BERTH_AGENT_SUBNET: settings.subnet,
+      BERTH_AGENT_UID_BASE: String(uidBase(settings.instance)),
       BERTH_GATEWAY_URL: `wss://127.0.0.1:${portsOf(settings).gateway}`,
       ...registryEnvironment(settings),
       BERTH_HOST_TOKEN: token ?? undefined,
