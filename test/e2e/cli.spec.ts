@@ -8,6 +8,7 @@ import type { Task } from '@berth/contract';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { freePort } from '../support/cluster.js';
 import { type RunningBerth, startBerth } from '../support/running-berth.js';
+import { pushTinyImage } from '../support/tiny-image.js';
 
 const cliFolder = resolve(import.meta.dirname, '../../cli');
 const program = join(cliFolder, 'dist/berth.js');
@@ -25,8 +26,8 @@ let configFile: string;
 beforeAll(async () => {
   await promisify(execFile)('node', [join(cliFolder, 'bundle.mjs')]);
   berth = await startBerth(inject('databaseUrl'));
-  await berth.registry.push('busybox', {});
-  await berth.addHost();
+  await pushTinyImage(berth.registry.address, 'busybox', 'latest', 'busybox');
+  await berth.addHost('sim-1');
   directory = await mkdtemp(join(tmpdir(), 'berth-cli-'));
   configFile = join(directory, 'config.json');
   const local = { url: berth.url, apiKey: berth.apiKey, operatorKey: berth.operatorKey };
@@ -256,8 +257,8 @@ test('contexts are listed without their keys, and chosen', async () => {
 test('a reader that has gone is no crash', async () => {
   const child = start(['--help']);
   child.stdout.destroy();
-  const { stderr } = await ended(child);
-  expect(stderr).toBe('');
+  const { code, stderr } = await ended(child);
+  expect({ code, stderr }).toEqual({ code: 141, stderr: '' });
 });
 
 test('help has examples for every verb', async () => {
