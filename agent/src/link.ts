@@ -74,7 +74,7 @@ export function openLink(dependencies: LinkDependencies, onEnd: (end: LinkEnd) =
   const streams = new AbortController();
   let outbox: Outbox | null = null;
   let beating: NodeJS.Timeout | undefined;
-  let heardAtMs = performance.now();
+  let silentBeats = 0;
   let end: LinkEnd | null = { reason: 'the connection was closed', reconnectAfterMs: 0 };
   const welcomeTimer = setTimeout(() => giveUp('the gateway did not welcome us in time'), 2 * handshakeMs);
 
@@ -92,15 +92,17 @@ export function openLink(dependencies: LinkDependencies, onEnd: (end: LinkEnd) =
     clearTimeout(welcomeTimer);
     agent.setUsageInterval(usageIntervalMs);
     outbox = createOutbox({ journal, clock, send }, told);
-    beating = setInterval(() => beat(heartbeatMs), heartbeatMs);
+    beating = setInterval(beat, heartbeatMs);
     log.info({ gatewayUrl, heartbeatMs }, 'linked to the control plane');
   }
 
-  function beat(heartbeatMs: number): void {
+  function beat(): void {
     const nowMs = clock.now();
-    if (performance.now() - heardAtMs > silentBeatsAtMost * heartbeatMs) giveUp('the gateway has been silent for too long');
+    // Counted in beats, not in time: when this process was held up, the fault is not the gateway's.
+    if (silentBeats >= silentBeatsAtMost) giveUp('the gateway has been silent for too long');
     else if (nowMs - (outbox?.waitingSinceMs() ?? nowMs) > acknowledgedWithinMs) giveUp('the gateway does not acknowledge');
     else {
+      silentBeats += 1;
       send({ type: 'heartbeat', at: toInstant(nowMs) });
       socket.ping();
     }
@@ -144,12 +146,12 @@ export function openLink(dependencies: LinkDependencies, onEnd: (end: LinkEnd) =
     send(hello(dependencies, hostId, tasks));
   });
   socket.on('message', (data) => {
-    heardAtMs = performance.now();
+    silentBeats = 0;
     const frame = parseFrame(String(data), log);
     if (frame) receive(frame);
   });
   socket.on('pong', () => {
-    heardAtMs = performance.now();
+    silentBeats = 0;
   });
   socket.on('error', (error) => {
     if (end) end = { ...end, reason: error.message };
