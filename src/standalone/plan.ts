@@ -75,11 +75,11 @@ export function chooseSubnet(dataDirectory: string, routed: readonly string[]): 
 }
 
 /**
- * First of the host user ids that this instance's containers run as. An agent takes 2^28 of them; the default one from
- * 1,000,000,000 on, any other a part of what lies above it: instances on one machine should not share ids.
+ * First of the host user ids that this instance's containers run as. An agent takes 2^28 of them, all below 2^31; the
+ * default one from 1,000,000,000 on, any other one of the three parts above it, so that instances seldom share ids.
  */
 export function uidBase(instance: string): number {
-  return instance === 'berth' ? 1_000_000_000 : 1_268_435_456 + (Number.parseInt(hash(instance).slice(0, 6), 16) % 11) * 2 ** 28;
+  return instance === 'berth' ? 1_000_000_000 : 1_268_435_456 + (Number.parseInt(hash(instance).slice(0, 6), 16) % 3) * 2 ** 28;
 }
 
 /** Whether two IPv4 networks (CIDR, or single addresses) have an address in common. */
