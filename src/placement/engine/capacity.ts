@@ -4,11 +4,16 @@ import { CPU, GPU, MEMORY, vectorOf } from './columns.js';
 import type { Shape } from './shape.js';
 import type { Refusal, Size } from './types.js';
 
-/** What reservations are made of; sums of a large fleet exceed 31 bits, so these are plain numbers. */
-const reservable = [CPU, MEMORY, GPU] as const;
+/** What reservations are made of: CPU, memory, GPU. Sums of a large fleet exceed 31 bits, so these are plain numbers. */
 type Sums = [number, number, number];
 
 const sumsOf = (amounts: ArrayLike<number>): Sums => [amounts[CPU] ?? 0, amounts[MEMORY] ?? 0, amounts[GPU] ?? 0];
+
+function addTo(sums: Sums, amounts: ArrayLike<number>, sign: 1 | -1): void {
+  sums[0] += sign * (amounts[CPU] ?? 0);
+  sums[1] += sign * (amounts[MEMORY] ?? 0);
+  sums[2] += sign * (amounts[GPU] ?? 0);
+}
 
 interface Reservation {
   reserved: Sums;
@@ -37,7 +42,7 @@ export class Capacity {
 
   /** Capacity comes (+1) or goes (−1): a host, or a task that can't be evicted. */
   count(amounts: ArrayLike<number>, sign: 1 | -1): void {
-    for (const [i, dimension] of reservable.entries()) this.within[i] = (this.within[i] ?? 0) + sign * (amounts[dimension] ?? 0);
+    addTo(this.within, amounts, sign);
   }
 
   /** A guaranteed task draws on its reservation (+1) or leaves it (−1). */
@@ -45,23 +50,25 @@ export class Capacity {
     if (shape.spec.tier !== 'guaranteed') return;
     const reservation = this.of(shape.spec.capacityGroup ?? '');
     this.countIdle(reservation, -1);
-    for (const [i, dimension] of reservable.entries())
-      reservation.used[i] = (reservation.used[i] ?? 0) + sign * (shape.need[dimension] ?? 0);
+    addTo(reservation.used, shape.need, sign);
     this.countIdle(reservation, 1);
   }
 
   /** @returns why the task must not be placed even where it fits, or null. */
   refuses(shape: Shape): Refusal | null {
-    const need = sumsOf(shape.need);
-    if (shape.spec.tier === 'guaranteed') {
-      const reservation = this.groups.get(shape.spec.capacityGroup ?? '');
-      const admitted =
-        reservation && need.every((amount, i) => amount === 0 || (reservation.used[i] ?? 0) + amount <= (reservation.reserved[i] ?? 0));
-      return admitted ? null : 'reservation';
-    }
-    if (shape.spec.tier === 'spot') return null;
-    const crowds = need.some((amount, i) => amount > 0 && (this.idle[i] ?? 0) > 0 && amount > (this.within[i] ?? 0) - (this.idle[i] ?? 0));
+    if (shape.spec.tier === 'guaranteed') return this.isReserved(shape) ? null : 'reservation';
+    if (shape.spec.tier === 'spot' || this.idle[0] + this.idle[1] + this.idle[2] === 0) return null;
+    const crowds = sumsOf(shape.need).some((amount, i) => {
+      const idle = this.idle[i] ?? 0;
+      return amount > 0 && idle > 0 && amount > (this.within[i] ?? 0) - idle;
+    });
     return crowds ? 'reserved-for-others' : null;
+  }
+
+  private isReserved(shape: Shape): boolean {
+    const reservation = this.groups.get(shape.spec.capacityGroup ?? '');
+    if (!reservation) return false;
+    return sumsOf(shape.need).every((amount, i) => amount === 0 || (reservation.used[i] ?? 0) + amount <= (reservation.reserved[i] ?? 0));
   }
 
   private of(group: string): Reservation {
@@ -74,7 +81,7 @@ export class Capacity {
   }
 
   private countIdle(reservation: Reservation, sign: 1 | -1): void {
-    for (let i = 0; i < reservable.length; i++) {
+    for (let i = 0; i < this.idle.length; i++) {
       this.idle[i] = (this.idle[i] ?? 0) + sign * Math.max(0, (reservation.reserved[i] ?? 0) - (reservation.used[i] ?? 0));
     }
   }

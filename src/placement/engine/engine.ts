@@ -98,23 +98,12 @@ export class Engine {
 
   private note(command: Exclude<Command, { kind: 'place' | 'placeGang' | 'release' | 'hostDown' }>): void {
     const { world } = this;
-    switch (command.kind) {
-      case 'hostUp':
-        return hostUp(world, command.host);
-      case 'drain':
-      case 'undrain':
-        return setDraining(world, command.host, command.kind === 'drain');
-      case 'image':
-        return setImage(world, command.host, command.image, command.present);
-      case 'expect':
-        return this.expect(command.task, command.lifetime);
-      case 'reserve':
-        return this.undoable(world.capacity.reserve(command.group, command.size));
-      case 'budget':
-        return this.setBudget(world.groups.of(command.group), command.evictions);
-      default:
-        return command satisfies never;
-    }
+    if (command.kind === 'hostUp') hostUp(world, command.host);
+    else if (command.kind === 'image') setImage(world, command.host, command.image, command.present);
+    else if (command.kind === 'expect') this.expect(command.task, command.lifetime);
+    else if (command.kind === 'reserve') this.undoable(world.capacity.reserve(command.group, command.size));
+    else if (command.kind === 'budget') this.setBudget(world.groups.of(command.group), command.evictions);
+    else setDraining(world, command.host, command.kind === 'drain');
   }
 
   private choose(request: PlaceRequest, shape: Shape, group: Group | undefined): number {

@@ -37,7 +37,10 @@ export class HostIndex {
     const before = at(this.previous, host);
     this.take(host, from);
     this.put(host, to, -1);
-    if (!this.undo.recording) return;
+    if (this.undo.recording) this.undoMove(host, from, to, before);
+  }
+
+  private undoMove(host: number, from: number, to: number, before: number): void {
     this.undo.push(() => {
       this.take(host, to);
       this.put(host, from, before);

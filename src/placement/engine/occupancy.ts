@@ -13,13 +13,7 @@ export function occupy(world: World, id: string, shape: Shape, group: Group | un
   if (gpu > 0) world.tasks.devices[task] = world.devices.take(host, gpu);
   world.tasks.link(world.hosts, task, host);
   count(world, task, host, 1);
-  if (world.undo.recording) {
-    world.undo.push(() => {
-      detach(world, task, host);
-      world.tasks.forget(task);
-      gaveBack(world, host);
-    });
-  }
+  if (world.undo.recording) undoOccupy(world, task, host);
   reindex(world, host);
   return task;
 }
@@ -27,13 +21,24 @@ export function occupy(world: World, id: string, shape: Shape, group: Group | un
 export function vacate(world: World, task: number): void {
   const host = at(world.tasks.host, task);
   detach(world, task, host);
-  if (world.undo.recording) {
-    const row = world.tasks.rowOf(task);
-    world.undo.push(() => reattach(world, task, row, host));
-  }
+  if (world.undo.recording) undoVacate(world, task, host);
   world.tasks.remove(task);
   gaveBack(world, host);
   reindex(world, host);
+}
+
+// Closures are made in functions of their own: where a function could make one, V8 allocates for it at every call.
+function undoOccupy(world: World, task: number, host: number): void {
+  world.undo.push(() => {
+    detach(world, task, host);
+    world.tasks.forget(task);
+    gaveBack(world, host);
+  });
+}
+
+function undoVacate(world: World, task: number, host: number): void {
+  const row = world.tasks.rowOf(task);
+  world.undo.push(() => reattach(world, task, row, host));
 }
 
 /** A task turns out to live longer, or shorter, than was expected. */

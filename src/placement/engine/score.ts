@@ -13,9 +13,7 @@ export type Score = readonly [number, number, number, number, number, number, nu
 export const scoreTerms = ['zone balance', 'GPU waste', 'spread', 'empty host', 'lifetime', 'space left over', 'image'] as const;
 
 /** Squared distance between what is free and what is asked for, in cells of the pool's grid. */
-export function leftOver(pool: Pool, shape: Shape, row: number, column: number): number {
-  const rows = row - pool.rowOf(at(shape.need, pool.rowDimension));
-  const columns = column - pool.columnOf(at(shape.need, pool.columnDimension));
+export function leftOver(pool: Pool, rows: number, columns: number): number {
   return pool.rowWeight * rows * rows + pool.columnWeight * columns * columns;
 }
 
@@ -33,7 +31,7 @@ export function scoreOf(world: World, measure: Measure, shape: Shape, group: Gro
     shape.spec.spread && group ? group.on(host) : 0,
     empty ? 1 : 0,
     empty ? 0 : Math.max(0, shape.lifetime - hosts.lifetimeOf(host)),
-    leftOver(pool, shape, row, column),
+    leftOver(pool, row - pool.rowOf(at(shape.need, pool.rowDimension)), column - pool.columnOf(at(shape.need, pool.columnDimension))),
     shape.spec.image !== undefined && !world.images.has(host, shape.spec.image) ? 1 : 0,
   ];
 }

@@ -21,6 +21,7 @@ export class Search {
   /** Searches that had to be repeated without a limit to the depth; for measuring. */
   retries = 0;
   private readonly pools: Pool[] = [];
+  private readonly zones: ZonePools[] = [];
   private host = -1;
   /** Twice the space left over, plus one if the image is missing. */
   private best = 0;
@@ -67,9 +68,18 @@ export class Search {
     return zone && this.group && shape.spec.balanceZones ? this.group.inZone(zone.zone) : 0;
   }
 
+  /** Zones by how many of the group's tasks they have, fewest first; equals stay in order. */
   private inOrder(shape: Shape, zones: readonly ZonePools[]): readonly ZonePools[] {
     if (!shape.spec.balanceZones || !this.group || zones.length < 2) return zones;
-    return [...zones].sort((a, b) => this.tasksIn(shape, a) - this.tasksIn(shape, b));
+    this.zones.length = 0;
+    for (const zone of zones) {
+      const tasks = this.tasksIn(shape, zone);
+      let place = this.zones.length;
+      for (; place > 0 && this.tasksIn(shape, this.zones[place - 1]) > tasks; place--)
+        this.zones[place] = this.zones[place - 1] as ZonePools;
+      this.zones[place] = zone;
+    }
+    return this.zones;
   }
 
   private inPools(shape: Shape): number {
@@ -112,7 +122,9 @@ export class Search {
   private empty(shape: Shape): number {
     this.reset();
     for (const pool of this.pools) {
-      const cost = leftOver(pool, shape, cells - 1, cells - 1);
+      const rows = cells - 1 - pool.rowOf(at(shape.need, pool.rowDimension));
+      const columns = cells - 1 - pool.columnOf(at(shape.need, pool.columnDimension));
+      const cost = leftOver(pool, rows, columns);
       if (2 * cost < this.best) this.walk(shape, pool, EMPTY, cost, everything);
     }
     return this.host;
@@ -132,9 +144,9 @@ export class Search {
     const firstColumn = pool.columnOf(at(shape.need, pool.columnDimension));
     for (let lifetime = shortest; lifetime <= longest; lifetime++) {
       for (let row = grid.nextRow(lifetime, firstRow); row >= 0; row = grid.nextRow(lifetime, row + 1)) {
-        if (2 * leftOver(pool, shape, row, firstColumn) >= this.best) break;
+        if (2 * leftOver(pool, row - firstRow, 0) >= this.best) break;
         for (let column = grid.nextColumn(lifetime, row, firstColumn); column >= 0; column = grid.nextColumn(lifetime, row, column + 1)) {
-          const cost = leftOver(pool, shape, row, column);
+          const cost = leftOver(pool, row - firstRow, column - firstColumn);
           if (2 * cost >= this.best || this.walk(shape, pool, cellOf(lifetime, row, column), cost, depth)) break;
         }
       }

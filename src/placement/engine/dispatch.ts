@@ -1,0 +1,117 @@
+// One pass of placement: takes tasks from the fair queue, asks the engine, parks what fits nowhere. Still no I/O: whoever
+// calls it commits the decisions and tells it what ended.
+import type { Engine } from './engine.js';
+import { FairQueue, type Waiting } from './fair-queue.js';
+import { Parking } from './parking.js';
+import type { Shape } from './shape.js';
+import type { Placement, PlaceRequest } from './types.js';
+
+/** One task, or the tasks of a gang, which wait together. The first one's name, shape and group stand for all. */
+export interface Submission {
+  readonly tenant: string;
+  readonly requests: readonly PlaceRequest[];
+  /** Of a gang: how many must be placed for any to be. */
+  readonly min: number;
+}
+
+interface Pending extends Waiting, Submission {
+  readonly shape: Shape;
+}
+
+interface Holding {
+  readonly tenant: string;
+  readonly shape: Shape;
+}
+
+export class Dispatch {
+  private readonly queue = new FairQueue<Pending>();
+  private readonly parking = new Parking<Pending>();
+  private readonly holdings = new Map<string, Holding>();
+  private arrivals = 0;
+
+  constructor(private readonly engine: Engine) {}
+
+  get waiting(): number {
+    return this.queue.size + this.parking.size;
+  }
+
+  /** How many of those that wait are parked, so that a pass would not look at them. */
+  get parked(): number {
+    return this.parking.size;
+  }
+
+  get fairness(): Pick<FairQueue<Pending>, 'setTotals' | 'setWeight' | 'share'> {
+    return this.queue;
+  }
+
+  /** @throws RangeError if there is no request in it. */
+  submit(submission: Submission): void {
+    const first = submission.requests[0];
+    if (!first) throw new RangeError('a submission needs at least one request');
+    const shape = this.engine.world.shapes.of(first.shape);
+    this.queue.push({ ...submission, task: first.task, shape, tier: shape.tier, need: shape.need, order: this.arrivals++ });
+  }
+
+  /** A task that waited is no longer wanted. @returns whether it waited; a gang goes by its first task. */
+  withdraw(tenant: string, task: string): boolean {
+    return this.queue.leave(tenant, task) || this.parking.leave((entry) => entry.task === task);
+  }
+
+  /** A placed task has gone, and its capacity with it. */
+  ended(task: string): void {
+    if (this.engine.release(task)) this.forget(task);
+  }
+
+  /** A reservation, budget or other rule changed: everything parked is worth another try. */
+  reconsider(): void {
+    for (const entry of this.parking.wakeAll()) this.queue.push(entry);
+  }
+
+  /** @param perTenant how many submissions of one tenant are looked at, so that none fills the whole pass. */
+  pass(perTenant: number): Placement[] {
+    this.wake();
+    const placements: Placement[] = [];
+    const looked = new Map<string, number>();
+    const spent = new Set<string>();
+    for (let entry = this.queue.next(spent); entry; entry = this.queue.next(spent)) {
+      const count = (looked.get(entry.tenant) ?? 0) + 1;
+      looked.set(entry.tenant, count);
+      if (count >= perTenant) spent.add(entry.tenant);
+      for (const placement of this.try(entry)) placements.push(placement);
+    }
+    return placements;
+  }
+
+  private try(entry: Pending): Placement[] {
+    const [first] = entry.requests;
+    const placements = entry.requests.length === 1 && first ? [this.engine.place(first)] : this.engine.placeGang(entry.requests, entry.min);
+    const placed = placements.filter((placement) => placement.placed);
+    if (placed.length === 0) this.parking.park(entry.shape, entry);
+    for (const placement of placed) {
+      for (const victim of placement.victims) this.forget(victim);
+      this.hold(entry, placement.task);
+    }
+    return placements;
+  }
+
+  private hold(entry: Pending, task: string): void {
+    const request = entry.requests.find((candidate) => candidate.task === task);
+    const shape = request ? this.engine.world.shapes.of(request.shape) : entry.shape;
+    this.holdings.set(task, { tenant: entry.tenant, shape });
+    this.queue.charge(entry.tenant, shape.need, 1);
+  }
+
+  private forget(task: string): void {
+    const holding = this.holdings.get(task);
+    if (!holding) return;
+    this.holdings.delete(task);
+    this.queue.charge(holding.tenant, holding.shape.need, -1);
+  }
+
+  private wake(): void {
+    const { world } = this.engine;
+    const woken = this.parking.wake(world.freed, world.pools);
+    world.freed.clear();
+    for (const entry of [...woken, ...this.parking.wakeSeekers()]) this.queue.push(entry);
+  }
+}
