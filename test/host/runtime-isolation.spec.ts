@@ -34,10 +34,37 @@ const eperm = 1;
 const enosys = 38;
 const eafnosupport = 97;
 
-type Numbers = Record<'unshare' | 'setns' | 'mount' | 'bpf' | 'perf' | 'userfaultfd' | 'addKey' | 'keyctl' | 'personality' | 'socket' | 'clone', number>;
+type Numbers = Record<
+  'unshare' | 'setns' | 'mount' | 'bpf' | 'perf' | 'userfaultfd' | 'addKey' | 'keyctl' | 'personality' | 'socket' | 'clone',
+  number
+>;
 const numbers: Record<string, Numbers> = {
-  x64: { unshare: 272, setns: 308, mount: 165, bpf: 321, perf: 298, userfaultfd: 323, addKey: 248, keyctl: 250, personality: 135, socket: 41, clone: 56 },
-  arm64: { unshare: 97, setns: 268, mount: 40, bpf: 280, perf: 241, userfaultfd: 282, addKey: 217, keyctl: 219, personality: 92, socket: 198, clone: 220 },
+  x64: {
+    unshare: 272,
+    setns: 308,
+    mount: 165,
+    bpf: 321,
+    perf: 298,
+    userfaultfd: 323,
+    addKey: 248,
+    keyctl: 250,
+    personality: 135,
+    socket: 41,
+    clone: 56,
+  },
+  arm64: {
+    unshare: 97,
+    setns: 268,
+    mount: 40,
+    bpf: 280,
+    perf: 241,
+    userfaultfd: 282,
+    addKey: 217,
+    keyctl: 219,
+    personality: 92,
+    socket: 198,
+    clone: 220,
+  },
 };
 const n = numbers[process.arch] as Numbers;
 const newUser = 0x10000000;
@@ -74,7 +101,10 @@ function probeProgram(calls: readonly (readonly (number | string)[])[]): string 
 
 describe('system calls', () => {
   it('refuses those that open the kernel up', async () => {
-    const { stdout } = await runToEnd(host, taskSpec([containerSpec(image, ['perl', '-e', probeProgram(refusals.map(([, call]) => call))])]));
+    const { stdout } = await runToEnd(
+      host,
+      taskSpec([containerSpec(image, ['perl', '-e', probeProgram(refusals.map(([, call]) => call))])]),
+    );
     const found = stdout.trim().split('\n').map(Number);
     expect(refusals.map(([what], index) => [what, found[index]])).toEqual(refusals.map(([what, , errno]) => [what, errno]));
   });
@@ -100,9 +130,17 @@ describe('system calls', () => {
 describe('privileges', () => {
   it('are a small set, with nothing to pass on and nothing to gain', async () => {
     const { stdout } = await runToEnd(host, sh('grep -E "^(Cap|NoNewPrivs|Seccomp:)" /proc/self/status'));
-    const status = new Map(stdout.trim().split('\n').map((line) => line.split(/:\s+/) as [string, string]));
+    const status = new Map(
+      stdout
+        .trim()
+        .split('\n')
+        .map((line) => line.split(/:\s+/) as [string, string]),
+    );
     // CHOWN 0, DAC_OVERRIDE 1, FOWNER 3, FSETID 4, KILL 5, SETGID 6, SETUID 7, SETPCAP 8, NET_BIND_SERVICE 10, SYS_CHROOT 18, SETFCAP 31
-    const expected = [0, 1, 3, 4, 5, 6, 7, 8, 10, 18, 31].reduce((sum, bit) => sum + 2 ** bit, 0).toString(16).padStart(16, '0');
+    const expected = [0, 1, 3, 4, 5, 6, 7, 8, 10, 18, 31]
+      .reduce((sum, bit) => sum + 2 ** bit, 0)
+      .toString(16)
+      .padStart(16, '0');
     expect(status.get('CapBnd')).toBe(expected);
     expect(status.get('CapEff')).toBe(expected);
     expect([status.get('CapInh'), status.get('CapAmb')]).toEqual(['0'.repeat(16), '0'.repeat(16)]);
@@ -133,7 +171,12 @@ describe('privileges', () => {
   });
 
   it('has only its standard descriptors open, and its own control group as the root of all', async () => {
-    const { stdout } = await runToEnd(host, taskSpec([containerSpec(image, ['sh', '-c', 'ls /proc/1/fd | tr "\\n" " "; echo; cut -d: -f3 /proc/self/cgroup | sort -u'], { init: false })]));
+    const { stdout } = await runToEnd(
+      host,
+      taskSpec([
+        containerSpec(image, ['sh', '-c', 'ls /proc/1/fd | tr "\\n" " "; echo; cut -d: -f3 /proc/self/cgroup | sort -u'], { init: false }),
+      ]),
+    );
     expect(stdout).toMatch(/^0 1 2 (3 )?(10 )?\n\/\n$/);
   });
 });
@@ -218,11 +261,16 @@ describe('the network', () => {
   it('reaches what lies beyond the host, under the host’s address', async () => {
     // A namespace of its own plays the world beyond; nothing of the machine's real network is needed.
     const world = `${host.instance}w`;
-    await host.sh(`ip netns add ${world} && ip link add ${world} type veth peer name out netns ${world} && ip addr add 198.51.100.1/24 dev ${world} && ip link set ${world} up && ip -n ${world} addr add 198.51.100.2/24 dev out && ip -n ${world} link set out up && ip -n ${world} link set lo up`);
+    await host.sh(
+      `ip netns add ${world} && ip link add ${world} type veth peer name out netns ${world} && ip addr add 198.51.100.1/24 dev ${world} && ip link set ${world} up && ip -n ${world} addr add 198.51.100.2/24 dev out && ip -n ${world} link set out up && ip -n ${world} link set lo up`,
+    );
     await host.sh(`ip netns exec ${world} busybox nc -l -p 9090 -e /bin/busybox echo 'the world' >/dev/null 2>&1 & true`);
     try {
       // The world knows no way back to the tasks' addresses: an answer comes only because it sees the host's.
-      const { stdout } = await runToEnd(host, sh('for i in 1 2 3 4 5 6 7 8 9 10; do nc -w 2 198.51.100.2 9090 </dev/null && break; sleep 0.3; done'));
+      const { stdout } = await runToEnd(
+        host,
+        sh('for i in 1 2 3 4 5 6 7 8 9 10; do nc -w 2 198.51.100.2 9090 </dev/null && break; sleep 0.3; done'),
+      );
       expect(stdout).toBe('the world\n');
     } finally {
       await host.sh(`ip netns pids ${world} | xargs -r kill -9; ip netns del ${world}`);

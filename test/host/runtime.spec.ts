@@ -21,7 +21,11 @@ afterAll(async () => {
 });
 
 const sh = (script: string, more = {}) => taskSpec([containerSpec(image, ['sh', '-c', script], more)]);
-const failure = async (work: Promise<unknown>) => (await work.then(() => null, (error) => error)) as RuntimeCallError | null;
+const failure = async (work: Promise<unknown>) =>
+  (await work.then(
+    () => null,
+    (error) => error,
+  )) as RuntimeCallError | null;
 
 describe('what a container finds inside', () => {
   it('is root of a range of ids that nobody else has', async () => {
@@ -43,7 +47,12 @@ describe('what a container finds inside', () => {
   });
 
   it('has its own host name, address, environment and files', async () => {
-    const task = { ...sh('hostname; cat /etc/hostname; ip -4 -o addr show eth0; cat /etc/hosts; echo $GREETING; echo $HOME', { environment: { GREETING: 'hello' } }), name: 'web' };
+    const task = {
+      ...sh('hostname; cat /etc/hostname; ip -4 -o addr show eth0; cat /etc/hosts; echo $GREETING; echo $HOME', {
+        environment: { GREETING: 'hello' },
+      }),
+      name: 'web',
+    };
     const address = await startTask(host, task);
     await exitOf(host, task.taskId);
     const text = (await host.call.logs(task.taskId, {})).map((line) => line.text).join('\n');
@@ -116,7 +125,8 @@ describe('how a container ends', () => {
   });
 
   it('at its stop signal: the definition’s, else the image’s, else SIGTERM', async () => {
-    const handler = 'trap "echo got TERM; exit 3" TERM; trap "echo got USR1; exit 4" USR1; trap "echo got HUP; exit 5" HUP; echo ready; while :; do sleep 0.1; done';
+    const handler =
+      'trap "echo got TERM; exit 3" TERM; trap "echo got USR1; exit 4" USR1; trap "echo got HUP; exit 5" HUP; echo ready; while :; do sleep 0.1; done';
     const withSignal = await registry.push('with-signal', { config: ['--stop-signal', 'SIGUSR1'] });
     for (const [usedImage, stopSignal, said] of [
       [image, null, 'got TERM'],
@@ -183,7 +193,11 @@ describe('what cannot be started', () => {
   });
 
   it.each([
-    ['an image that is not there', () => `${registry.address}/nothing@sha256:${'0'.repeat(64)}`, /could not be pulled.*manifest unknown.*Check its name/],
+    [
+      'an image that is not there',
+      () => `${registry.address}/nothing@sha256:${'0'.repeat(64)}`,
+      /could not be pulled.*manifest unknown.*Check its name/,
+    ],
     ['a registry that does not answer', () => `127.0.0.1:1/nothing@sha256:${'0'.repeat(64)}`, /could not be pulled.*connection refused/],
   ])('%s is an ImagePullFailed', async (_what, reference, message) => {
     const task = taskSpec([containerSpec(reference(), ['true'])]);

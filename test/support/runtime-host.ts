@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { ContainerSpec, LogLine, TaskId, TaskSpec } from '../../contract/src/index.js';
 import type { RuntimeOptions } from '../../agent/src/runtime/options.js';
 import type { Exit, HostFacts, Observed, Prepared, Started } from '../../agent/src/runtime/runtime.js';
+import type { ContainerSpec, LogLine, TaskId, TaskSpec } from '../../contract/src/index.js';
 
 const run = promisify(execFile);
 const launcher = fileURLToPath(new URL('../../agent/bin/berth-agent', import.meta.url));
@@ -61,10 +61,21 @@ export async function runtimeHost(options: TestOptions = {}): Promise<RuntimeHos
   const instance = options.instance ?? `t${Math.random().toString(36).slice(2, 8)}`;
   const dataDirectory = await mkdtemp(join(tmpdir(), 'berth-test-runtime-'));
   const env = { ...process.env, BERTH_AGENT_INSTANCE: instance };
-  const all = { subnet: `10.${20 + (number % 40)}.${number}.0/24`, uidBase: 1_500_000_000, uidRanges: 200, poolSize: 4, ...options, instance, dataDirectory };
+  const all = {
+    subnet: `10.${20 + (number % 40)}.${number}.0/24`,
+    uidBase: 1_500_000_000,
+    uidRanges: 200,
+    poolSize: 4,
+    ...options,
+    instance,
+    dataDirectory,
+  };
   let child = startDriver(all, env);
   const call = new Proxy({} as RuntimeCalls, {
-    get: (_target, method: string) => (...args: unknown[]) => child.ask(method, args),
+    get:
+      (_target, method: string) =>
+      (...args: unknown[]) =>
+        child.ask(method, args),
   });
   return {
     instance,

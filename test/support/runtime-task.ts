@@ -1,7 +1,7 @@
 // Small task specs for tests of the runtime, and waiting for what a runtime reports.
 import { randomUUID } from 'node:crypto';
-import type { ContainerSpec, TaskId, TaskSpec } from '../../contract/src/index.js';
 import type { Exit, Observed } from '../../agent/src/runtime/runtime.js';
+import type { ContainerSpec, TaskId, TaskSpec } from '../../contract/src/index.js';
 import type { RuntimeHost } from './runtime-host.js';
 
 export function containerSpec(image: string, command: readonly string[] | null, more: Partial<ContainerSpec> = {}): ContainerSpec {
@@ -72,7 +72,11 @@ export async function runToEnd(host: RuntimeHost, spec: TaskSpec): Promise<Outco
     await startTask(host, spec);
     const exit = await exitOf(host, spec.taskId);
     const lines = await host.call.logs(spec.taskId, {});
-    const textOf = (stream: string) => lines.filter((line) => line.stream === stream).map((line) => `${line.text}${line.partial ? '' : '\n'}`).join('');
+    const textOf = (stream: string) =>
+      lines
+        .filter((line) => line.stream === stream)
+        .map((line) => `${line.text}${line.partial ? '' : '\n'}`)
+        .join('');
     return { exit, stdout: textOf('stdout'), stderr: textOf('stderr') };
   } finally {
     await host.call.cleanup(spec.taskId);

@@ -5,7 +5,14 @@ import { bundleFault } from './check-bundle.js';
 import type { ImageConfig } from './image-store.js';
 import { seccompProfile } from './seccomp.js';
 
-const image: ImageConfig = { entryPoint: ['/entry'], command: ['serve'], environment: ['PATH=/img/bin', 'MODE=image'], user: '', workingDirectory: '/srv', stopSignal: null };
+const image: ImageConfig = {
+  entryPoint: ['/entry'],
+  command: ['serve'],
+  environment: ['PATH=/img/bin', 'MODE=image'],
+  user: '',
+  workingDirectory: '/srv',
+  stopSignal: null,
+};
 const container: ContainerSpec = {
   name: 'main',
   image: 'r/i@sha256:0',
@@ -128,7 +135,11 @@ describe('bundleFault', () => {
     ['a host directory', (b) => b.mounts.push(bind('/etc')), /mounts \/etc/],
     ['a sibling with a longer name', (b) => b.mounts.push(bind(`${directory}y/files`)), /mounts/],
     ['nothing on /dev', (b) => (b.mounts = b.mounts.filter((mount) => mount.destination !== '/dev')), /nothing is mounted on \/dev/],
-    ['a directory of /dev that is bound', (b) => (b.mounts = b.mounts.map((m) => (m.destination === '/dev' ? { ...m, type: 'bind', source: `${directory}/d` } : m))), /nothing is mounted on \/dev/],
+    [
+      'a directory of /dev that is bound',
+      (b) => (b.mounts = b.mounts.map((m) => (m.destination === '/dev' ? { ...m, type: 'bind', source: `${directory}/d` } : m))),
+      /nothing is mounted on \/dev/,
+    ],
     ['a cwd in /proc', (b) => (b.process.cwd = '/proc/self/fd/8'), /working directory/],
     ['a cwd in /proc by way of ..', (b) => (b.process.cwd = '/tmp/../proc/self'), /working directory/],
     ['one capability more', (b) => b.process.capabilities.bounding.push('CAP_SYS_ADMIN' as never), /CAP_SYS_ADMIN/],

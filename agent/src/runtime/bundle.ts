@@ -165,7 +165,12 @@ function mountsOf({ container, places }: BundleInput): Mount[] {
     { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
     // A tmpfs of our own on /dev keeps crun from making device nodes through a link in the image (CVE-2026-47766).
     { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
-    { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'] },
+    {
+      destination: '/dev/pts',
+      type: 'devpts',
+      source: 'devpts',
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+    },
     { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${shmBytes}`] },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
@@ -173,6 +178,8 @@ function mountsOf({ container, places }: BundleInput): Mount[] {
     file('hosts'),
     file('hostname'),
     file('resolv.conf'),
-    ...(container.init ? [{ destination: initPath, type: 'bind', source: places.init, options: ['bind', 'rprivate', 'ro', 'nosuid', 'nodev'] }] : []),
+    ...(container.init
+      ? [{ destination: initPath, type: 'bind', source: places.init, options: ['bind', 'rprivate', 'ro', 'nosuid', 'nodev'] }]
+      : []),
   ];
 }

@@ -35,7 +35,8 @@ function hierarchiesV1(): string[] {
 }
 
 function make(version: CgroupVersion, hierarchies: readonly string[]): Cgroups {
-  const directoryOf = (controller: string, group: string) => (version === 'v2' ? join(cgroupRoot, group) : join(cgroupRoot, controller, group));
+  const directoryOf = (controller: string, group: string) =>
+    version === 'v2' ? join(cgroupRoot, group) : join(cgroupRoot, controller, group);
   const directories = (group: string) => hierarchies.map((hierarchy) => join(hierarchy, group));
   const killAll = (group: string) => {
     // No more forks, or a fork bomb outruns the loop.
@@ -54,7 +55,8 @@ function make(version: CgroupVersion, hierarchies: readonly string[]): Cgroups {
         writeFileSync(file, setting.value);
       }
     },
-    oomKills: (group) => oomKillsIn(readOrEmpty(join(directoryOf('memory', group), version === 'v2' ? 'memory.events' : 'memory.oom_control'))),
+    oomKills: (group) =>
+      oomKillsIn(readOrEmpty(join(directoryOf('memory', group), version === 'v2' ? 'memory.events' : 'memory.oom_control'))),
     killAll,
     isEmpty: (group) => directories(group).every((directory) => processesBelow(directory).length === 0),
     remove: async (group) => {

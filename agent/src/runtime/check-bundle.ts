@@ -20,7 +20,8 @@ export function bundleFault(bundle: Bundle, ownDirectories: readonly string[], o
   if (!mounts.some((mount) => mount.destination === '/dev' && mount.type === 'tmpfs')) return 'nothing is mounted on /dev';
   // CVE-2024-21626 and its like: a working directory that is somebody's open descriptor.
   const cwd = posix.normalize(process.cwd);
-  if (!cwd.startsWith('/') || cwd === '/proc' || cwd.startsWith('/proc/') || cwd === '/sys' || cwd.startsWith('/sys/')) return `its working directory ${process.cwd} is in /proc or /sys`;
+  if (!cwd.startsWith('/') || cwd === '/proc' || cwd.startsWith('/proc/') || cwd === '/sys' || cwd.startsWith('/sys/'))
+    return `its working directory ${process.cwd} is in /proc or /sys`;
   const given = [...process.capabilities.bounding, ...process.capabilities.permitted, ...process.capabilities.effective];
   const extra = given.find((capability) => !(capabilities as readonly string[]).includes(capability));
   if (extra) return `it has the capability ${extra}`;

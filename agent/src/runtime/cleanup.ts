@@ -5,8 +5,8 @@ import type { Cgroups } from './cgroup.js';
 import { killMonitor } from './monitor.js';
 import type { Paths } from './paths.js';
 import { containersOf, namesIn, readRecord, type SandboxRecord } from './records.js';
+import { removeTree } from './remove-tree.js';
 import { cleanupRootfs } from './rootfs.js';
-import { unmount } from './syscalls.js';
 
 export interface CleanupHost {
   readonly paths: Paths;
@@ -21,10 +21,10 @@ export async function cleanupTask(host: CleanupHost, taskId: string): Promise<vo
   // Monitors first: one that outlived its container would write an exit file after everything else is gone.
   for (const name of names) killMonitor(paths.container(taskId, name));
   await groups.remove(at.cgroup);
-  for (const name of names) removeContainerFiles(paths, taskId, name);
+  for (const name of names) await removeContainerFiles(paths, taskId, name);
   const sandbox = readRecord<SandboxRecord>(at.sandbox);
   if (sandbox) await host.releaseSlot(sandbox.slot);
-  rmSync(at.data, { recursive: true, force: true });
+  await removeTree(at.data);
   // Last, because it holds the record that says which sandbox the task has.
   rmSync(at.directory, { recursive: true, force: true });
 }
@@ -34,12 +34,11 @@ export async function removeContainer(paths: Paths, groups: Cgroups, taskId: str
   const at = paths.container(taskId, name);
   killMonitor(at);
   await groups.remove(at.cgroup);
-  removeContainerFiles(paths, taskId, name);
+  await removeContainerFiles(paths, taskId, name);
 }
 
-function removeContainerFiles(paths: Paths, taskId: string, name: string): void {
+async function removeContainerFiles(paths: Paths, taskId: string, name: string): Promise<void> {
   const at = paths.container(taskId, name);
-  cleanupRootfs(at);
-  while (unmount(at.rootfs));
+  await cleanupRootfs(at);
   for (const path of [at.directory, at.state, at.socket, at.exitFile]) rmSync(path, { recursive: true, force: true });
 }

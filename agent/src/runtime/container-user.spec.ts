@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { resolveUser } from './container-user.js';
 
-const passwd = 'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001:App:/home/app:/bin/sh\nbroken line\nhuge:x:99999999:1::/:\nrel:x:7:7::relative:\n';
+const passwd =
+  'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001:App:/home/app:/bin/sh\nbroken line\nhuge:x:99999999:1::/:\nrel:x:7:7::relative:\n';
 const group = 'root:x:0:\napp:x:1001:\nextra:x:2000:root,app\nother:x:2001:nobody\n';
 
 describe('resolveUser', () => {

@@ -33,7 +33,9 @@ export function resolveUser(user: string, passwd: string, group: string): Contai
     if (gid === null) throw new Error(`the group "${groupName}" is not in the image’s /etc/group`);
     return { uid, gid, additionalGids: [], home };
   }
-  const additionalGids = entry ? groups.filter((candidate) => candidate.members.includes(entry.name)).map((candidate) => candidate.gid) : [];
+  const additionalGids = entry
+    ? groups.filter((candidate) => candidate.members.includes(entry.name)).map((candidate) => candidate.gid)
+    : [];
   return { uid, gid: entry?.gid ?? 0, additionalGids: [...new Set(additionalGids)], home };
 }
 
@@ -45,7 +47,9 @@ function parsePasswd(text: string): PasswdEntry[] {
   return text.split('\n').flatMap((line) => {
     const [name, , uid = '', gid = '', , home = ''] = line.split(':');
     const [uidNumber, gidNumber] = [numericId(uid), numericId(gid)];
-    return name && uidNumber !== null && gidNumber !== null ? [{ name, uid: uidNumber, gid: gidNumber, home: home.startsWith('/') ? home : '' }] : [];
+    return name && uidNumber !== null && gidNumber !== null
+      ? [{ name, uid: uidNumber, gid: gidNumber, home: home.startsWith('/') ? home : '' }]
+      : [];
   });
 }
 

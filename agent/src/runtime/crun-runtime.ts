@@ -9,18 +9,18 @@ import { type ExitWatch, watchExits } from './exits.js';
 import { inspectHost } from './facts.js';
 import { images } from './images.js';
 import { type LaunchHost, launch } from './launch.js';
-import { forgetFormerBoot, killStrayMonitors, mountsBelow, settleContainers, tasksOnHost } from './leftovers.js';
+import { forgetFormerBoot, forgetRun, killStrayMonitors, mountsBelow, settleContainers, tasksOnHost } from './leftovers.js';
 import { limiter } from './limiter.js';
 import { removeOldLogs, rotateIfLarge } from './log-rotation.js';
 import { taskLogs } from './logs.js';
 import { network } from './network.js';
+import { observeContainer, signalContainer, stopSignalOf } from './observe.js';
 import type { RuntimeOptions } from './options.js';
 import { requireUsable } from './options-check.js';
 import { pathsOf } from './paths.js';
 import { sandboxPool } from './pool.js';
 import { containersOf, namesIn, readRecord, type SandboxRecord, writeRecord } from './records.js';
 import { ownRlimits } from './rlimits.js';
-import { observeContainer, signalContainer, stopSignalOf } from './observe.js';
 import { type Prepared, type Runtime, type RuntimeListeners, type Started, TaskStartError } from './runtime.js';
 import { sandboxMaker } from './sandbox.js';
 import { seccompProfile } from './seccomp.js';
@@ -67,10 +67,12 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const start = async (known: readonly TaskId[], listeners: RuntimeListeners): Promise<void> => {
     forgetFormerBoot(paths, report.facts.bootId);
     for (const directory of [paths.run, paths.slots, paths.tasks]) mkdirSync(directory, { recursive: true, mode: 0o711 });
-    for (const directory of [paths.crunRoot, paths.exits, paths.sockets, paths.taskData, paths.logs]) mkdirSync(directory, { recursive: true, mode: 0o711 });
+    for (const directory of [paths.crunRoot, paths.exits, paths.sockets, paths.taskData, paths.logs])
+      mkdirSync(directory, { recursive: true, mode: 0o711 });
     writeFileSync(paths.bootIdFile, report.facts.bootId);
     await store.prepare();
-    const isKnown = (taskId: string) => known.includes(taskId as TaskId);
+    const knownIds = new Set<string>(known);
+    const isKnown = (taskId: string) => knownIds.has(taskId);
     killStrayMonitors(paths, isKnown);
     // Their cables and rules are needed from the first moment; whatever else there is goes with the old tables.
     const taken = known.flatMap((taskId) => readRecord<SandboxRecord>(paths.task(taskId).sandbox)?.slot ?? []);
@@ -176,6 +178,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       await groups.remove(paths.instance);
       store.tearDown();
       for (const target of mountsBelow(paths.run)) unmount(target);
+      forgetRun(paths);
     },
   };
 }

@@ -10,7 +10,12 @@ const fallbackPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
  * @param look what is at a path of the container.
  * @returns what is wrong with it, in words, or null.
  */
-export function programFault(program: string, environment: readonly string[], workingDirectory: string, look: (path: string) => ProgramKind): string | null {
+export function programFault(
+  program: string,
+  environment: readonly string[],
+  workingDirectory: string,
+  look: (path: string) => ProgramKind,
+): string | null {
   if (program === '') return 'the command is empty';
   const found = candidates(program, environment, workingDirectory).map(look);
   if (found.includes('program')) return null;

@@ -34,7 +34,11 @@ export function watchExits(host: ObserveHost, listeners: RuntimeListeners): Exit
       look(id);
       if (!watched.has(id) || !isStuck(host, entry)) continue;
       watched.delete(id);
-      listeners.onExit(entry.taskId, entry.container, giveUp(host, entry.taskId, entry.container, 'The monitor of the container did not tell how it ended.'));
+      listeners.onExit(
+        entry.taskId,
+        entry.container,
+        giveUp(host, entry.taskId, entry.container, 'The monitor of the container did not tell how it ended.'),
+      );
     }
   };
 

@@ -25,7 +25,15 @@ export async function inspectHost(options: RuntimeOptions, programs: Programs, g
   return {
     facts: {
       capacity: options.capacity ?? capacityOf(cpus().length, totalmem(), options.uidRanges),
-      attributes: { hostname: hostname(), arch: arch(), kernel: release(), cgroup: groups.version, crun, conmon, cpus: String(cpus().length) },
+      attributes: {
+        hostname: hostname(),
+        arch: arch(),
+        kernel: release(),
+        cgroup: groups.version,
+        crun,
+        conmon,
+        cpus: String(cpus().length),
+      },
       bootId: bootId(),
     },
     startByFifo: crunVersionsWithFifo.test(crun),
@@ -40,7 +48,9 @@ export function bootId(): string {
 function requireKernel(version: string): void {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (major > 5 || (major === 5 && minor >= 19)) return;
-  throw new Error(`Linux ${version} is too old: Berth needs 5.19 or later, to give each task user ids of its own. On Ubuntu 22.04 install linux-image-generic-hwe-22.04.`);
+  throw new Error(
+    `Linux ${version} is too old: Berth needs 5.19 or later, to give each task user ids of its own. On Ubuntu 22.04 install linux-image-generic-hwe-22.04.`,
+  );
 }
 
 async function versionOf(program: string): Promise<string> {

@@ -47,7 +47,14 @@ async function layersOf(paths: Paths, top: string): Promise<string[]> {
   const directory = join(paths.layers, top);
   const link = await readFile(join(directory, 'link'), 'utf8');
   const lower = await readFile(join(directory, 'lower'), 'utf8').catch(() => '');
-  const layers = [link.trim(), ...lower.trim().split(':').filter(Boolean).map((name) => name.replace(/^l\//, ''))];
+  const layers = [
+    link.trim(),
+    ...lower
+      .trim()
+      .split(':')
+      .filter(Boolean)
+      .map((name) => name.replace(/^l\//, '')),
+  ];
   for (const layer of layers) await readlink(join(paths.layers, 'l', layer));
   return layers;
 }

@@ -71,9 +71,15 @@ async function pull(paths: Paths, options: RuntimeOptions, reference: string, di
     `containers-storage:[overlay@${paths.images}+${paths.imageRun}]${storeName(digest)}`,
   ];
   const started = options.clock.now();
-  const result = await runProgram('skopeo', args, { timeoutMs: options.imagePullTimeoutMs, env: { PATH: process.env.PATH, HOME: '/nonexistent' } });
+  const result = await runProgram('skopeo', args, {
+    timeoutMs: options.imagePullTimeoutMs,
+    env: { PATH: process.env.PATH, HOME: '/nonexistent' },
+  });
   if (result.timedOut) {
-    throw new TaskStartError('ImagePullFailed', `Pulling ${reference} took longer than ${Math.round(options.imagePullTimeoutMs / 1000)} s. Is its registry reachable from this host?`);
+    throw new TaskStartError(
+      'ImagePullFailed',
+      `Pulling ${reference} took longer than ${Math.round(options.imagePullTimeoutMs / 1000)} s. Is its registry reachable from this host?`,
+    );
   }
   if (result.code !== 0) throw new TaskStartError('ImagePullFailed', pullFailure(reference, result.stderr));
   const image = await readImage(paths, digest);

@@ -52,9 +52,7 @@ export async function launch(host: LaunchHost, request: LaunchRequest): Promise<
   const begun = performance.now();
   writeBundle(host, request);
   mkdirSync(dirname(at.log), { recursive: true, mode: 0o700 });
-  if (container.cpuMillis !== null || container.memoryMiB !== null) {
-    host.groups.create(at.cgroup, { cpuMillis: container.cpuMillis, memoryMiB: container.memoryMiB, pids: null });
-  }
+  host.groups.create(at.cgroup, { cpuMillis: container.cpuMillis, memoryMiB: container.memoryMiB, pids: null });
   const prepared = performance.now();
   const created = await createOrExplain(host, request);
   const waiting = performance.now();
@@ -80,11 +78,20 @@ function writeBundle(host: LaunchHost, request: LaunchRequest): void {
     task,
     container,
     image: image.config,
-    places: { rootfs: at.rootfs, userNamespace: sandbox.user, networkNamespace: sandbox.net, cgroup: at.cgroup, files: shared.files, init: host.initProgram },
+    places: {
+      rootfs: at.rootfs,
+      userNamespace: sandbox.user,
+      networkNamespace: sandbox.net,
+      cgroup: at.cgroup,
+      files: shared.files,
+      init: host.initProgram,
+    },
     seccomp: host.seccomp,
     rlimits: host.rlimits,
   };
-  const user = explain(container.name, () => resolveUser(userText, readInRootfs(at.rootfs, '/etc/passwd'), readInRootfs(at.rootfs, '/etc/group')));
+  const user = explain(container.name, () =>
+    resolveUser(userText, readInRootfs(at.rootfs, '/etc/passwd'), readInRootfs(at.rootfs, '/etc/group')),
+  );
   const bundle = explain(container.name, () => bundleFor({ ...input, user }));
   const program = bundle.process.args[container.init ? initArguments : 0] ?? '';
   const wrong = programFault(program, bundle.process.env, bundle.process.cwd, (path) => programKind(at.rootfs, path));
@@ -98,7 +105,9 @@ function explain<T>(container: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw new TaskStartError('TaskFailedToStart', `The container ${container} could not be started: ${(error as Error).message}.`, { cause: error });
+    throw new TaskStartError('TaskFailedToStart', `The container ${container} could not be started: ${(error as Error).message}.`, {
+      cause: error,
+    });
   }
 }
 

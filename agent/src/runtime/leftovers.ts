@@ -22,11 +22,16 @@ export function tasksOnHost(paths: Paths, groups: Cgroups): string[] {
 
 /** After a reboot nothing of `run` is true, if the machine has kept it at all. */
 export function forgetFormerBoot(paths: Paths, bootId: string): void {
-  if (readIfThere(paths.bootIdFile) === bootId) return;
+  if (readIfThere(paths.bootIdFile) !== bootId) forgetRun(paths);
+}
+
+/** Empties the directory of the instance in /run, but for what the launcher keeps there. */
+export function forgetRun(paths: Paths): void {
   for (const directory of [paths.crunRoot, paths.exits, paths.sockets, paths.slots, paths.tasks, paths.imageRun]) {
     for (const target of mountsBelow(directory)) unmount(target);
     rmSync(directory, { recursive: true, force: true });
   }
+  rmSync(paths.bootIdFile, { force: true });
 }
 
 /** Settles containers whose start was under way: not let go means gone, let go means it is made sure. */

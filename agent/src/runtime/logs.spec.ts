@@ -30,13 +30,22 @@ async function tailOf(files: readonly string[], limit: number, sinceMs: number |
 
 describe('parseLogLine', () => {
   it('reads conmon’s form', () => {
-    expect(parseLogLine(`${at(1)} stderr P half a line`, 'web')).toEqual({ at: at(1), container: 'web', stream: 'stderr', text: 'half a line', partial: true });
+    expect(parseLogLine(`${at(1)} stderr P half a line`, 'web')).toEqual({
+      at: at(1),
+      container: 'web',
+      stream: 'stderr',
+      text: 'half a line',
+      partial: true,
+    });
     expect(parseLogLine(`${at(1)} stdout F `, 'web')?.text).toBe('');
   });
 
-  it.each(['', 'no time stdout F x', `${at(1)} stdin F x`, `${at(1)} stdout X x`, 'ut F rest of a line that was cut'])('knows what is not: %j', (text) => {
-    expect(parseLogLine(text, 'web')).toBeNull();
-  });
+  it.each(['', 'no time stdout F x', `${at(1)} stdin F x`, `${at(1)} stdout X x`, 'ut F rest of a line that was cut'])(
+    'knows what is not: %j',
+    (text) => {
+      expect(parseLogLine(text, 'web')).toBeNull();
+    },
+  );
 });
 
 describe('readTail', () => {
@@ -111,7 +120,8 @@ describe('LogFollower', () => {
 });
 
 describe('mergeByTime', () => {
-  const made = (container: string, ...seconds: number[]): LogLine[] => seconds.map((second) => ({ at: at(second), container, stream: 'stdout', text: `${container}${second}`, partial: false }));
+  const made = (container: string, ...seconds: number[]): LogLine[] =>
+    seconds.map((second) => ({ at: at(second), container, stream: 'stdout', text: `${container}${second}`, partial: false }));
 
   it('orders by time and keeps each container’s own order', () => {
     expect(textsOf(mergeByTime([made('a', 1, 4, 3), made('b', 2, 5)]))).toEqual(['a1', 'b2', 'a4', 'a3', 'b5']);

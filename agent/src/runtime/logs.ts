@@ -28,7 +28,12 @@ export async function* taskLogs(
     const tails: LogLine[][] = [];
     for (const container of await containersWithLogs(directory, request.container)) {
       const files = [`${container}.log`, ...Array.from({ length: maxRotatedFiles }, (_, index) => rotatedName(container, index + 1))];
-      const tail = await readTail(files.map((file) => join(directory, file)), container, request.tail, sinceMs);
+      const tail = await readTail(
+        files.map((file) => join(directory, file)),
+        container,
+        request.tail,
+        sinceMs,
+      );
       tails.push(tail.lines);
       followers.set(container, new LogFollower(join(directory, `${container}.log`), container, tail.file, tail.endOffset, sinceMs));
     }
@@ -53,7 +58,8 @@ async function* follow(
       // Asked before reading, so that what was written last is read.
       const over = isOver();
       for (const container of await containersWithLogs(directory, request.container)) {
-        if (!followers.has(container)) followers.set(container, new LogFollower(join(directory, `${container}.log`), container, null, 0, sinceMs));
+        if (!followers.has(container))
+          followers.set(container, new LogFollower(join(directory, `${container}.log`), container, null, 0, sinceMs));
       }
       let found = false;
       for (const follower of followers.values()) {

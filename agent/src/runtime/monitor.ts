@@ -31,7 +31,12 @@ const maxAnswerCharacters = 64 * 1024;
  * @returns its first process and its monitor.
  * @throws CreateError; nothing of it runs then.
  */
-export async function createContainer(programs: Programs, paths: Paths, at: ContainerPaths, maxLogBytes: number): Promise<{ process: ProcessId; monitor: ProcessId }> {
+export async function createContainer(
+  programs: Programs,
+  paths: Paths,
+  at: ContainerPaths,
+  maxLogBytes: number,
+): Promise<{ process: ProcessId; monitor: ProcessId }> {
   const answer = await askMonitor(programs, paths, at, maxLogBytes);
   const monitor = monitorOf(at);
   const created = answer.pid > 0 ? processOf(answer.pid) : null;
@@ -61,7 +66,10 @@ function askMonitor(programs: Programs, paths: Paths, at: ContainerPaths, maxLog
       resolve(answer);
     };
     const pipe = child.stdio[3] as NodeJS.ReadableStream & { destroy(): void };
-    const timer = setTimeout(() => finish({ pid: -1, message: `crun did not answer within ${createTimeoutMs / 1000} s`, timedOut: true }), createTimeoutMs);
+    const timer = setTimeout(
+      () => finish({ pid: -1, message: `crun did not answer within ${createTimeoutMs / 1000} s`, timedOut: true }),
+      createTimeoutMs,
+    );
     child.once('error', (error) => {
       clearTimeout(timer);
       reject(new CreateError(`${programs.conmon} could not be run: ${error.message}`, false));

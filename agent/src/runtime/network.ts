@@ -31,14 +31,21 @@ export function network(paths: Paths, subnet: Subnet): Network {
       if (!(await exists(`/sys/class/net/${bridge}/bridge/bridge_id`))) {
         await ip(`link add ${bridge} type bridge forward_delay 0 stp_state 0\nlink set ${bridge} address ${macOf(subnet.gateway)}\n`);
       }
-      await ip(`link set ${bridge} addrgenmode none\naddr replace ${subnet.gateway}/${subnet.prefixLength} dev ${bridge}\nlink set ${bridge} up\n`);
+      await ip(
+        `link set ${bridge} addrgenmode none\naddr replace ${subnet.gateway}/${subnet.prefixLength} dev ${bridge}\nlink set ${bridge} up\n`,
+      );
       await writeFile(`/proc/sys/net/ipv4/conf/${bridge}/send_redirects`, '0');
       await writeFile('/proc/sys/net/ipv4/ip_forward', '1');
       await nft(tablesText(table, bridge, paths.vethPrefix, subnet.cidr) + addPortsText(table, inUse.map(portOf)));
     },
     attach: async (sandboxes) => {
       // The rules come first: a cable without them would carry nothing, but never too much.
-      await nft(addPortsText(table, sandboxes.map(({ slot }) => portOf(slot))));
+      await nft(
+        addPortsText(
+          table,
+          sandboxes.map(({ slot }) => portOf(slot)),
+        ),
+      );
       await ip(sandboxes.map(({ slot, pid }) => cableBatch(portOf(slot), pid, bridge)).join(''));
     },
     detach: async (slots) => {

@@ -58,7 +58,9 @@ export function addPortsText(table: string, ports: readonly Port[]): string {
 
 /** Adding before deleting makes it no error if one is gone already: nft's transactions are all or nothing. */
 export function removePortsText(table: string, ports: readonly Port[]): string {
-  return ports.map((port) => `add element bridge ${table} ports { ${element(port)} }\ndelete element bridge ${table} ports { ${element(port)} }\n`).join('');
+  return ports
+    .map((port) => `add element bridge ${table} ports { ${element(port)} }\ndelete element bridge ${table} ports { ${element(port)} }\n`)
+    .join('');
 }
 
 export function removeTablesText(table: string): string {

@@ -52,7 +52,9 @@ export async function mustRun(program: string, args: readonly string[], options:
   const result = await runProgram(program, args, options);
   if (result.code === 0) return result.stdout;
   const said = result.stderr.trim().slice(-500) || 'nothing';
-  throw new Error(`${program} ${args[0] ?? ''} ${result.timedOut ? 'was not done in time' : `ended with ${result.code}`}; it said: ${said}`);
+  throw new Error(
+    `${program} ${args[0] ?? ''} ${result.timedOut ? 'was not done in time' : `ended with ${result.code}`}; it said: ${said}`,
+  );
 }
 
 function killGroup(pid: number | undefined): void {

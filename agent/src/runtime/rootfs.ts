@@ -1,7 +1,8 @@
 // A container's root file system: the image's layers, read through the task's own id mapping, below a writable layer.
-import { chownSync, closeSync, fstatSync, mkdirSync, openSync, readSync, rmSync } from 'node:fs';
+import { chownSync, closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
 import type { IdRange } from './addresses.js';
 import type { ProgramKind } from './executable.js';
+import { removeTree } from './remove-tree.js';
 import { mount, openInRoot, unmount } from './syscalls.js';
 
 export interface RootfsPlace {
@@ -24,7 +25,8 @@ export function prepareRootfs(at: RootfsPlace, layersDirectory: string, layers: 
   }
   mkdirSync(at.rootfs, { recursive: true });
   const options = `lowerdir=${layers.map((layer) => `l/${layer}`).join(':')},upperdir=${at.upper},workdir=${at.work}`;
-  if (Buffer.byteLength(options) > maxMountOptionBytes) throw new Error(`The image has ${layers.length} layers, more than one mount can name. Rebuild it with fewer.`);
+  if (Buffer.byteLength(options) > maxMountOptionBytes)
+    throw new Error(`The image has ${layers.length} layers, more than one mount can name. Rebuild it with fewer.`);
   // Paths relative to the store leave room for about 140 layers in the one page that mount(2) takes. Nothing else runs
   // between the two calls, and everything else here uses absolute paths.
   const before = process.cwd();
@@ -37,9 +39,9 @@ export function prepareRootfs(at: RootfsPlace, layersDirectory: string, layers: 
 }
 
 /** Safe twice, and without prepareRootfs. The writable layer is the task's data and goes with it. */
-export function cleanupRootfs(at: RootfsPlace): void {
-  unmount(at.rootfs);
-  for (const directory of [at.upper, at.work]) rmSync(directory, { recursive: true, force: true });
+export async function cleanupRootfs(at: RootfsPlace): Promise<void> {
+  while (unmount(at.rootfs));
+  for (const directory of [at.upper, at.work]) await removeTree(directory);
 }
 
 /**

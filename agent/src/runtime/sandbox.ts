@@ -45,7 +45,11 @@ export function sandboxMaker(paths: Paths, net: Network, subnet: Subnet, uidBase
         for (const { slot, pid } of sandboxes) pin(paths, slot, pid, uidBase);
         await net.attach(sandboxes);
         for (const slot of slots) {
-          configureInside(paths.slot(slot).net, { address: subnet.addressOf(slot), prefixLength: subnet.prefixLength, gateway: subnet.gateway });
+          configureInside(paths.slot(slot).net, {
+            address: subnet.addressOf(slot),
+            prefixLength: subnet.prefixLength,
+            gateway: subnet.gateway,
+          });
         }
       } catch (error) {
         await remove(slots);

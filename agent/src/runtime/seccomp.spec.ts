@@ -11,16 +11,43 @@ describe('the system call filter', () => {
   });
 
   it.each([
-    'unshare', 'setns', 'mount', 'umount2', 'pivot_root', 'open_tree', 'move_mount', 'fsopen', 'fsmount', 'mount_setattr', 'bpf', 'perf_event_open',
-    'userfaultfd', 'io_uring_setup', 'add_key', 'keyctl', 'request_key', 'open_by_handle_at', 'kexec_load', 'init_module', 'finit_module', 'settimeofday',
-    'clone', 'clone3', 'personality', 'socket', 'ioctl',
+    'unshare',
+    'setns',
+    'mount',
+    'umount2',
+    'pivot_root',
+    'open_tree',
+    'move_mount',
+    'fsopen',
+    'fsmount',
+    'mount_setattr',
+    'bpf',
+    'perf_event_open',
+    'userfaultfd',
+    'io_uring_setup',
+    'add_key',
+    'keyctl',
+    'request_key',
+    'open_by_handle_at',
+    'kexec_load',
+    'init_module',
+    'finit_module',
+    'settimeofday',
+    'clone',
+    'clone3',
+    'personality',
+    'socket',
+    'ioctl',
   ])('never allows %s whatever its arguments', (name) => {
     expect(isOpen(name)).toBe(false);
   });
 
-  it.each(['read', 'execve', 'futex', 'mmap', 'epoll_wait', 'accept4', 'getrandom', 'rseq', 'faccessat2', 'close_range'])('allows %s', (name) => {
-    expect(isOpen(name)).toBe(true);
-  });
+  it.each(['read', 'execve', 'futex', 'mmap', 'epoll_wait', 'accept4', 'getrandom', 'rseq', 'faccessat2', 'close_range'])(
+    'allows %s',
+    (name) => {
+      expect(isOpen(name)).toBe(true);
+    },
+  );
 
   it('lists no call twice without a condition, which libseccomp would refuse or merge', () => {
     const unconditional = profile.syscalls.filter((rule) => !rule.args).flatMap((rule) => rule.names);
@@ -29,8 +56,9 @@ describe('the system call filter', () => {
 
   it('lets clone pass only without any flag that makes a namespace', () => {
     const [condition] = rulesOf('clone')[0]?.args ?? [];
-    const passes = (flags: number) => ((BigInt(flags) & BigInt(condition?.value ?? 0)) === BigInt(condition?.valueTwo ?? -1));
-    for (const flag of [0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000]) expect(passes(flag | 17)).toBe(false);
+    const passes = (flags: number) => (BigInt(flags) & BigInt(condition?.value ?? 0)) === BigInt(condition?.valueTwo ?? -1);
+    for (const flag of [0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000])
+      expect(passes(flag | 17)).toBe(false);
     // What pthread_create and fork use.
     for (const flags of [0x003d0f00, 0x01200011]) expect(passes(flags)).toBe(true);
   });

@@ -123,7 +123,12 @@ const conditional: readonly Rule[] = [
   allow('clone', { index: 0, value: namespaceFlags, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }),
   allow('ioctl', { index: 1, value: terminalInjection, op: 'SCMP_CMP_NE' }),
   ...socketFamilies.map((family) => allow('socket', { index: 0, value: family, op: 'SCMP_CMP_EQ' })),
-  { names: ['socket'], action: 'SCMP_ACT_ERRNO', errnoRet: eafnosupport, args: [{ index: 0, value: Math.max(...socketFamilies), op: 'SCMP_CMP_GT' }] },
+  {
+    names: ['socket'],
+    action: 'SCMP_ACT_ERRNO',
+    errnoRet: eafnosupport,
+    args: [{ index: 0, value: Math.max(...socketFamilies), op: 'SCMP_CMP_GT' }],
+  },
   ...personalities.map((persona) => allow('personality', { index: 0, value: persona, op: 'SCMP_CMP_EQ' })),
 ];
 

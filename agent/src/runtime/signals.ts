@@ -3,7 +3,11 @@ import { constants } from 'node:os';
 
 const realtimeFirst = 34;
 const realtimeLast = 64;
-const byNumber = new Map(Object.entries(constants.signals).filter(([name]) => name !== 'SIGIOT' && name !== 'SIGPOLL').map(([name, number]) => [number as number, name]));
+const byNumber = new Map(
+  Object.entries(constants.signals)
+    .filter(([name]) => name !== 'SIGIOT' && name !== 'SIGPOLL')
+    .map(([name, number]) => [number as number, name]),
+);
 
 /** Reads SIGTERM, TERM, 15 or SIGRTMIN+3. @returns null if it is no signal. */
 export function signalNumber(text: string): number | null {

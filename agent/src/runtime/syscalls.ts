@@ -22,7 +22,16 @@ const atFdCwd = -100;
 const atEmptyPath = 0x1000;
 const closeOnExec = 0o2000000;
 
-export const mountFlags = { readOnly: 1, noSuid: 2, noDev: 4, noExec: 8, remount: 32, bind: 4096, recursive: 16384, private: 1 << 18 } as const;
+export const mountFlags = {
+  readOnly: 1,
+  noSuid: 2,
+  noDev: 4,
+  noExec: 8,
+  remount: 32,
+  bind: 4096,
+  recursive: 16384,
+  private: 1 << 18,
+} as const;
 
 /** A failed system call: `code` is the errno's name, as in Node's own errors. */
 export class SyscallError extends Error {

@@ -12,14 +12,33 @@ import { signalNumber, signalOfExitCode } from './signals.js';
 import { resolverText } from './task-files.js';
 
 describe('signals', () => {
-  it.each([['SIGTERM', 15], ['term', 15], ['9', 9], ['SIGRTMIN+3', 37], ['RTMAX-1', 63], ['SIGRTMIN', 34], ['SIGRTMIN+31', null], ['0', null], ['65', null], ['SIGNOPE', null], ['', null]])(
-    '%s is number %s',
-    (text, number) => {
-      expect(signalNumber(text)).toBe(number);
-    },
-  );
+  it.each([
+    ['SIGTERM', 15],
+    ['term', 15],
+    ['9', 9],
+    ['SIGRTMIN+3', 37],
+    ['RTMAX-1', 63],
+    ['SIGRTMIN', 34],
+    ['SIGRTMIN+31', null],
+    ['0', null],
+    ['65', null],
+    ['SIGNOPE', null],
+    ['', null],
+  ])('%s is number %s', (text, number) => {
+    expect(signalNumber(text)).toBe(number);
+  });
 
-  it.each([[137, 'SIGKILL'], [143, 'SIGTERM'], [139, 'SIGSEGV'], [134, 'SIGABRT'], [165, 'SIGRTMIN+3'], [0, null], [1, null], [128, null], [255, null]])('exit code %s stands for %s', (code, signal) => {
+  it.each([
+    [137, 'SIGKILL'],
+    [143, 'SIGTERM'],
+    [139, 'SIGSEGV'],
+    [134, 'SIGABRT'],
+    [165, 'SIGRTMIN+3'],
+    [0, null],
+    [1, null],
+    [128, null],
+    [255, null],
+  ])('exit code %s stands for %s', (code, signal) => {
     expect(signalOfExitCode(code)).toBe(signal);
   });
 });
@@ -39,14 +58,24 @@ describe('containerId', () => {
 });
 
 describe('programFault', () => {
-  const files: Record<string, ProgramKind> = { '/bin/sh': 'program', '/srv/run': 'program', '/etc': 'not-executable', '/usr/bin/notes': 'not-executable' };
+  const files: Record<string, ProgramKind> = {
+    '/bin/sh': 'program',
+    '/srv/run': 'program',
+    '/etc': 'not-executable',
+    '/usr/bin/notes': 'not-executable',
+  };
   const fault = (program: string, env = ['PATH=/usr/bin:/bin']) => programFault(program, env, '/srv', (path) => files[path] ?? 'missing');
 
   it.each(['sh', '/bin/sh', './run', '../bin/sh'])('finds %s', (program) => {
     expect(fault(program)).toBeNull();
   });
 
-  it.each([['nosuch', /no program "nosuch"/], ['/etc', /not an executable file/], ['notes', /not an executable file/], ['', /empty/]])('explains %j', (program, message) => {
+  it.each([
+    ['nosuch', /no program "nosuch"/],
+    ['/etc', /not an executable file/],
+    ['notes', /not an executable file/],
+    ['', /empty/],
+  ])('explains %j', (program, message) => {
     expect(fault(program)).toMatch(message);
   });
 
@@ -57,7 +86,8 @@ describe('programFault', () => {
 
 describe('pullFailure', () => {
   it('gives the registry’s words and what to do', () => {
-    const said = 'time="2026-11-24T03:57:30Z" level=fatal msg="initializing source docker://127.0.0.1:5791/nope:1: reading manifest 1 in 127.0.0.1:5791/nope: manifest unknown: manifest unknown"\n';
+    const said =
+      'time="2026-11-24T03:57:30Z" level=fatal msg="initializing source docker://127.0.0.1:5791/nope:1: reading manifest 1 in 127.0.0.1:5791/nope: manifest unknown: manifest unknown"\n';
     expect(pullFailure('r/nope@sha256:1', said)).toBe(
       'The image r/nope@sha256:1 could not be pulled: reading manifest 1 in 127.0.0.1:5791/nope: manifest unknown: manifest unknown. Check its name, and that it has been pushed.',
     );
@@ -73,7 +103,14 @@ describe('pullFailure', () => {
 describe('parseImageConfig', () => {
   it('takes the defaults of a container', () => {
     const text = JSON.stringify({ config: { Entrypoint: ['/e'], Cmd: null, Env: ['A=b', 3], User: 'app', StopSignal: 'SIGQUIT' } });
-    expect(parseImageConfig(text)).toEqual({ entryPoint: ['/e'], command: [], environment: ['A=b'], user: 'app', workingDirectory: '', stopSignal: 'SIGQUIT' });
+    expect(parseImageConfig(text)).toEqual({
+      entryPoint: ['/e'],
+      command: [],
+      environment: ['A=b'],
+      user: 'app',
+      workingDirectory: '',
+      stopSignal: 'SIGQUIT',
+    });
   });
 
   it('makes do with none', () => {
@@ -92,7 +129,8 @@ describe('conmon’s answer', () => {
 });
 
 describe('parseStat', () => {
-  const stat = (name: string, state: string) => `42 (${name}) ${state} 1 ${Array.from({ length: 17 }, (_, index) => index).join(' ')} 98765 0 0`;
+  const stat = (name: string, state: string) =>
+    `42 (${name}) ${state} 1 ${Array.from({ length: 17 }, (_, index) => index).join(' ')} 98765 0 0`;
 
   it.each(['sh', 'a) b (c', ') S 1 2 3'])('is not misled by a program called %j', (name) => {
     expect(parseStat(42, stat(name, 'S'))).toEqual({ pid: 42, startTicks: 98_765 });
@@ -117,7 +155,8 @@ describe('resolverText', () => {
 
 describe('rlimitsWithin', () => {
   it('never goes above the agent’s own', () => {
-    const own = 'Max core file size        unlimited            unlimited            bytes\nMax open files            1024                 20000                files\n';
+    const own =
+      'Max core file size        unlimited            unlimited            bytes\nMax open files            1024                 20000                files\n';
     expect(rlimitsWithin(own)).toEqual([
       { type: 'RLIMIT_NOFILE', soft: 20_000, hard: 20_000 },
       { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
