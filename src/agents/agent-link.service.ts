@@ -93,29 +93,41 @@ export class AgentLink {
   }
 
   private receive(frame: AgentFrame): void {
-    if (frame.type === 'hello') return this.receiveHello(frame);
-    if (this.phase === 'silent') return this.goodbye('the first frame was not hello');
+    const refusal = this.refusalOf(frame);
+    if (refusal !== null) this.goodbye(refusal);
+    else if (frame.type === 'hello') this.receiveHello(frame);
+    else this.receiveLater(frame);
+  }
+
+  private refusalOf(frame: AgentFrame): string | null {
+    if (frame.type !== 'hello') return this.phase === 'silent' ? 'the first frame was not hello' : null;
+    if (this.phase !== 'silent') return 'hello was sent twice';
+    if (frame.protocol !== protocolVersion)
+      return `protocol ${frame.protocol} is not spoken here, only ${protocolVersion}: update the agent`;
+    return frame.hostId === this.hostId ? null : 'the certificate is another host’s';
+  }
+
+  private receiveLater(frame: Exclude<AgentFrame, Hello>): void {
     this.ports.heard(this.hostId);
     switch (frame.type) {
       case 'events':
-        return this.receiveEvents(frame);
+        this.receiveEvents(frame);
+        break;
       case 'ack':
-        return this.outbox.acknowledge(frame.seq);
+        this.outbox.acknowledge(frame.seq);
+        break;
       case 'stream-failed':
-        return this.ports.streamFailed(this.hostId, frame.streamId, frame.reason);
+        this.ports.streamFailed(this.hostId, frame.streamId, frame.reason);
+        break;
       case 'heartbeat':
-        return;
+        break;
       default:
-        return frame satisfies never;
+        frame satisfies never;
     }
   }
 
   private receiveHello(hello: Hello): void {
     clearTimeout(this.helloTimer);
-    if (this.phase !== 'silent') return this.goodbye('hello was sent twice');
-    if (hello.protocol !== protocolVersion)
-      return this.goodbye(`protocol ${hello.protocol} is not spoken here, only ${protocolVersion}: update the agent`);
-    if (hello.hostId !== this.hostId) return this.goodbye('the certificate is another host’s');
     this.phase = 'greeting';
     this.greet(hello).catch((err) => {
       this.ports.logger.warn({ err, hostId: this.hostId }, 'an agent could not be greeted');
@@ -169,8 +181,8 @@ export class AgentLink {
     const nowMs = performance.now();
     this.outbox.prune(nowMs, endedKeptMs);
     const frames = this.outbox.overdue(nowMs, resend.afterMs, resend.atMostTimes);
-    if (frames === null) return this.goodbye('what was sent is not being acknowledged', retrySoonMs);
-    for (const frame of frames) this.socket.send(frame);
+    if (frames === null) this.goodbye('what was sent is not being acknowledged', retrySoonMs);
+    for (const frame of frames ?? []) this.socket.send(frame);
   }
 
   private onClose(reason: string): void {

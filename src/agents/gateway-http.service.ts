@@ -25,7 +25,7 @@ const bodyLimit = { bytes: 16 * 1024, text: '16 KiB' };
 @Injectable()
 export class GatewayHttp {
   /** Making a certificate costs milliseconds of CPU. Secrets can't be guessed; this is about the load. */
-  private readonly limiter = new RateLimiterMemory({ points: 20, duration: 1 });
+  private readonly limiter = new RateLimiterMemory({ points: 60, duration: 5 });
 
   constructor(
     @Inject(LOGGER) private readonly logger: Logger,
@@ -54,7 +54,7 @@ export class GatewayHttp {
 
   private async spend(key: string): Promise<void> {
     await this.limiter.consume(key).catch(() => {
-      throw new ApiError('rate_limited', { seconds: 1 }, { retryAfterSeconds: 1 });
+      throw new ApiError('rate_limited', { seconds: 5 }, { retryAfterSeconds: 5 });
     });
   }
 

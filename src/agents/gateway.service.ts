@@ -100,11 +100,16 @@ export class Gateway implements OnModuleInit, OnApplicationShutdown {
   private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', (err) => this.logger.debug({ err }, 'an agent’s socket failed'));
     const hostId = peerOf(request);
-    if (!hostId) return refuse(socket, '401 Unauthorized');
     const path = request.url ?? '';
     const streamId = path.startsWith(agentPaths.streams) ? path.slice(agentPaths.streams.length) : null;
-    if (path !== agentPaths.link && (streamId === null || !this.links.streams.isExpected(streamId, hostId)))
-      return refuse(socket, '404 Not Found');
+    if (!hostId) {
+      refuse(socket, '401 Unauthorized');
+      return;
+    }
+    if (path !== agentPaths.link && !(streamId !== null && this.links.streams.isExpected(streamId, hostId))) {
+      refuse(socket, '404 Not Found');
+      return;
+    }
     this.sockets.handleUpgrade(request, socket, head, (webSocket) => {
       if (streamId === null) this.connections.open(webSocket, hostId);
       else this.links.streams.accept(streamId, hostId, webSocket);

@@ -50,7 +50,10 @@ export class LogStream implements AsyncIterable<LogLine[]> {
   private receive(data: RawData): void {
     if (this.end) return;
     const lines = parse(data);
-    if (!lines) return this.finish(new Error('the host sent something that is no log frame'));
+    if (!lines) {
+      this.finish(new Error('the host sent something that is no log frame'));
+      return;
+    }
     this.frames.push(lines);
     if (this.frames.length >= framesBuffered) this.socket.pause();
     this.wake();

@@ -21,7 +21,9 @@ afterEach(async () => {
 
 async function newCsr(algorithm: object): Promise<string> {
   const keys = (await crypto.subtle.generateKey(algorithm as never, true, ['sign', 'verify'])) as never;
-  return (await x509.Pkcs10CertificateRequestGenerator.create({ name: 'CN=me', keys, signingAlgorithm: algorithm as never })).toString('pem');
+  return (await x509.Pkcs10CertificateRequestGenerator.create({ name: 'CN=me', keys, signingAlgorithm: algorithm as never })).toString(
+    'pem',
+  );
 }
 
 const p256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
@@ -65,7 +67,10 @@ describe('certificates of hosts', () => {
     ['RSA', { name: 'RSASSA-PKCS1-v1_5', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]), hash: 'SHA-256' }],
   ])('are not made for %s keys', async (_, algorithm) => {
     const authority = await Authority.open(directory);
-    await expect(authority.newHostCertificate(hostId, await newCsr(algorithm))).rejects.toMatchObject({ code: 'invalid_request', field: 'csr' });
+    await expect(authority.newHostCertificate(hostId, await newCsr(algorithm))).rejects.toMatchObject({
+      code: 'invalid_request',
+      field: 'csr',
+    });
   });
 
   it('are not made for a request that its key did not sign', async () => {

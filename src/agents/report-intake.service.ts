@@ -73,13 +73,9 @@ export class ReportIntake implements OnApplicationShutdown {
     await Promise.resolve();
     let waitMs = retryMs.first;
     while (this.queue.length > 0 && !this.stopped) {
-      const group = this.takeGroup();
-      try {
-        await this.settle(group);
+      if (await this.settle(this.takeGroup())) {
         waitMs = retryMs.first;
-      } catch (err) {
-        this.logger.warn({ err, frames: group.length }, 'reports wait for the database');
-        this.queue.unshift(...group);
+      } else {
         await sleep(waitMs);
         waitMs = Math.min(waitMs * 2, retryMs.most);
       }
@@ -95,22 +91,34 @@ export class ReportIntake implements OnApplicationShutdown {
     return this.queue.splice(0, end < 0 ? this.queue.length : end);
   }
 
-  /** Throws only if the same could succeed later. One agent's bad content must not hold up the others: it goes alone. */
-  private async settle(group: readonly Waiting[]): Promise<void> {
+  /**
+   * One agent's bad content must not hold up the others: what fails as a group goes one by one.
+   * @returns false if the database is away; what is not done is back at the head of the queue then.
+   */
+  private async settle(group: readonly Waiting[]): Promise<boolean> {
     try {
       const receipts = await this.commit(group.map(({ submission }) => submission));
-      group.forEach(({ resolve }, index) => resolve(receipts[index] ?? { toStop: [], ended: [] }));
-    } catch (error) {
-      if (isDatabaseUnavailable(error)) throw error;
-      const [only, ...others] = group;
-      if (others.length === 0) return only?.reject(error);
-      for (const [index, one] of group.entries()) {
-        await this.settle([one]).catch((later) => {
-          this.queue.unshift(...group.slice(index + 1));
-          throw later;
-        });
+      for (const [index, { resolve }] of group.entries()) resolve(receipts[index] ?? { toStop: [], ended: [] });
+      return true;
+    } catch (err) {
+      if (isDatabaseUnavailable(err)) {
+        this.logger.warn({ err, frames: group.length }, 'reports wait for the database');
+        this.queue.unshift(...group);
+        return false;
       }
+      if (group.length > 1) return this.settleOneByOne(group);
+      group[0]?.reject(err);
+      return true;
     }
+  }
+
+  private async settleOneByOne(group: readonly Waiting[]): Promise<boolean> {
+    for (const [index, one] of group.entries()) {
+      if (await this.settle([one])) continue;
+      this.queue.splice(1, 0, ...group.slice(index + 1));
+      return false;
+    }
+    return true;
   }
 
   private async commit(submissions: readonly Submission[]): Promise<Receipt[]> {

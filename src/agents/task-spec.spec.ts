@@ -50,7 +50,12 @@ describe('toDesiredRunning', () => {
   });
 
   it('lets a task override command and single variables of a container, by its name', () => {
-    const overrides = { containers: [{ name: 'main', command: [], environment: { B: '2', C: '3' } }, { name: 'other', command: ['x'] }] };
+    const overrides = {
+      containers: [
+        { name: 'main', command: [], environment: { B: '2', C: '3' } },
+        { name: 'other', command: ['x'] },
+      ],
+    };
     expect(first(source({ overrides }))).toMatchObject({ command: [], environment: { A: '1', B: '2', C: '3' } });
   });
 

@@ -33,14 +33,14 @@ interface Choice {
 /** Places `tasks` in their order, each seeing what the ones before it took. */
 export function place(tasks: readonly PlaceableTask[], fleet: Fleet): Plan {
   const rooms = [...fleet.hosts].sort((a, b) => (a.id < b.id ? -1 : 1)).map(roomOf);
-  const fit = bestFit(rooms);
+  const choose = bestFit(rooms);
   // Room only shrinks while a plan is made, so what failed once fails for every later task of its shape.
   const failed = new Map<string, PendingReason>();
   const placed: PlacedTask[] = [];
   const unplaced: UnplacedTask[] = [];
   for (const task of tasks) {
     const key = shapeKey(task);
-    const choice = failed.has(key) ? null : fit(task);
+    const choice = failed.has(key) ? null : choose(task);
     if (choice) {
       take(choice.room, task);
       placed.push({ taskId: task.id, hostId: choice.room.host.id, placement: explainPlaced(choice.room, choice.candidates) });

@@ -4,6 +4,7 @@ import type { HostId, HostState, PendingReason, TaskId } from '@berth/contract';
 import type { DataSource } from 'typeorm';
 import { type SpecRow, toSpecSources } from '../agents/desired.store.js';
 import type { SpecSource } from '../agents/task-spec.js';
+import { queryPrepared } from '../db/prepared.js';
 import type { Fleet, PlaceableTask, Shape } from './fleet.js';
 import { type Lease, leaseGuard } from './lease.store.js';
 import type { PlacedTask } from './place.js';
@@ -27,7 +28,9 @@ export interface Assignment extends SpecSource {
 }
 
 export async function readFleet(db: DataSource): Promise<Fleet> {
-  const rows: FleetRow[] = await db.query(
+  const rows = await queryPrepared<FleetRow>(
+    db,
+    'berth-fleet',
     `SELECT h.id, h.name, h.state, h.cpu_millis, h.memory_mib, h.task_slots,
             coalesce(u.cpu, 0) AS used_cpu, coalesce(u.memory, 0) AS used_memory, coalesce(u.tasks, 0) AS used_slots
      FROM hosts h LEFT JOIN (
@@ -53,7 +56,9 @@ export async function readPending(
   after: PendingCursor | null,
   except: readonly Shape[],
 ): Promise<PendingPage> {
-  const rows: { id: TaskId; cpu_millis: number; memory_mib: number; created_at: string }[] = await db.query(
+  const rows = await queryPrepared<{ id: TaskId; cpu_millis: number; memory_mib: number; created_at: string }>(
+    db,
+    'berth-pending',
     `SELECT id, cpu_millis, memory_mib, created_at::text FROM tasks t
      WHERE state = 'pending' AND desired_state = 'running'
        AND ($2::timestamptz IS NULL OR (created_at, id) > ($2::timestamptz, $3::uuid))
@@ -74,7 +79,9 @@ export async function readPending(
  * @returns what was placed, or null if `lease` no longer holds (nothing was written then).
  */
 export async function commitPlacements(db: DataSource, lease: Lease, placed: readonly PlacedTask[]): Promise<Assignment[] | null> {
-  const rows: AssignmentRow[] = await db.query(
+  const rows = await queryPrepared<AssignmentRow>(
+    db,
+    'berth-commit-placements',
     `${leaseGuard}, placed AS (
        UPDATE tasks t SET state = 'placed', host_id = p.host_id, placement = p.placement, placement_epoch = lease.epoch,
               placed_at = now(), pending_reason = NULL

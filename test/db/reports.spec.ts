@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { HostId, TaskId, TaskReport, TaskState, UsageRecord } from '@berth/contract';
 import { pino } from 'pino';
 import { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import type { HostId, TaskId, TaskReport, TaskState, UsageRecord } from '../../contract/src/index.js';
 import { ReportIntake } from '../../src/agents/report-intake.service.js';
 import { dataSourceOptions } from '../../src/db/data-source.js';
 import { SignalBus } from '../../src/db/signals.js';
@@ -35,9 +35,30 @@ const instant = (second: number) => `2026-01-01T00:00:${String(second).padStart(
 
 function report(taskId: TaskId, state: TaskState, version: number, more: Partial<TaskReport> = {}): TaskReport {
   const reachedAt = { starting: instant(1), running: instant(2), ...(state === 'stopped' ? { stopped: instant(9) } : {}) };
-  const ended = state === 'stopped' ? ({ stopCode: 'EssentialContainerExited', stopReason: 'main exited with 0' } as const) : { stopCode: null, stopReason: null };
-  const container = { name: 'main', state: 'running' as const, exitCode: null, signal: null, reason: null, startedAt: instant(2), finishedAt: null };
-  return { taskId, version, state, reachedAt, address: '10.0.0.2', ...ended, containers: [container], startTimings: { image: 0.5 }, ...more };
+  const ended =
+    state === 'stopped'
+      ? ({ stopCode: 'EssentialContainerExited', stopReason: 'main exited with 0' } as const)
+      : { stopCode: null, stopReason: null };
+  const container = {
+    name: 'main',
+    state: 'running' as const,
+    exitCode: null,
+    signal: null,
+    reason: null,
+    startedAt: instant(2),
+    finishedAt: null,
+  };
+  return {
+    taskId,
+    version,
+    state,
+    reachedAt,
+    address: '10.0.0.2',
+    ...ended,
+    containers: [container],
+    startTimings: { image: 0.5 },
+    ...more,
+  };
 }
 
 const usage = (taskId: TaskId, sequence: number): UsageRecord => ({
@@ -48,7 +69,8 @@ const usage = (taskId: TaskId, sequence: number): UsageRecord => ({
   cpuMillis: 100,
   memoryMiB: 64,
 });
-const submit = (reports: TaskReport[], records: UsageRecord[] = [], from = hostId) => intake.submit({ hostId: from, reports, usage: records });
+const submit = (reports: TaskReport[], records: UsageRecord[] = [], from = hostId) =>
+  intake.submit({ hostId: from, reports, usage: records });
 const placed = async () => (await addTasks(db, world, 1, { state: 'placed', hostId }))[0] as TaskId;
 const taskOf = async (id: TaskId) => (await db.query('SELECT * FROM tasks WHERE id = $1', [id]))[0];
 const eventsOf = async (id: TaskId): Promise<{ type: string; at: Date; reason: string }[]> =>
@@ -69,7 +91,12 @@ describe('agents’ reports', () => {
       containers: [{ name: 'main', state: 'running' }],
     });
     await submit([report(id, 'stopped', 2)]);
-    expect(await taskOf(id)).toMatchObject({ state: 'stopped', stop_code: 'EssentialContainerExited', stop_reason: 'main exited with 0', stopped_at: new Date(instant(9)) });
+    expect(await taskOf(id)).toMatchObject({
+      state: 'stopped',
+      stop_code: 'EssentialContainerExited',
+      stop_reason: 'main exited with 0',
+      stopped_at: new Date(instant(9)),
+    });
     expect(await eventsOf(id)).toEqual([
       { type: 'starting', at: new Date(instant(1)), reason: 'the host prepares its containers' },
       { type: 'running', at: new Date(instant(2)), reason: 'its containers run' },
@@ -113,7 +140,10 @@ describe('agents’ reports', () => {
 
   it('keep the reason that the task was stopped for when the agent gives none', async () => {
     const id = await placed();
-    await db.query(`UPDATE tasks SET desired_state = 'stopped', desired_stop_code = 'UserInitiated', desired_stop_reason = 'enough' WHERE id = $1`, [id]);
+    await db.query(
+      `UPDATE tasks SET desired_state = 'stopped', desired_stop_code = 'UserInitiated', desired_stop_reason = 'enough' WHERE id = $1`,
+      [id],
+    );
     await submit([report(id, 'stopped', 1, { stopCode: null, stopReason: null })]);
     expect(await taskOf(id)).toMatchObject({ stop_code: 'UserInitiated', stop_reason: 'enough' });
   });
@@ -123,13 +153,23 @@ describe('agents’ reports', () => {
     await submit([report(id, 'running', 1)], [usage(id, 0), usage(id, 1)]);
     await submit([report(id, 'stopped', 2)], [usage(id, 1), usage(id, 2)]);
     await submit([], [usage(id, 2), usage(id, 3)]);
-    expect(await db.query('SELECT sequence, host_id FROM usage_records ORDER BY sequence')).toEqual([0, 1, 2, 3].map((sequence) => ({ sequence, host_id: hostId })));
+    expect(await db.query('SELECT sequence, host_id FROM usage_records ORDER BY sequence')).toEqual(
+      [0, 1, 2, 3].map((sequence) => ({ sequence, host_id: hostId })),
+    );
   });
 
   it('of many agents that arrive together are one transaction, each answered', async () => {
     const hosts = await Promise.all(Array.from({ length: 20 }, () => addHost(db)));
     const tasks = await Promise.all(hosts.map((host) => addTasks(db, world, 5, { state: 'placed', hostId: host })));
-    await Promise.all(hosts.map((host, index) => submit((tasks[index] ?? []).map((id) => report(id, 'running', 1)), [], host)));
+    await Promise.all(
+      hosts.map((host, index) =>
+        submit(
+          (tasks[index] ?? []).map((id) => report(id, 'running', 1)),
+          [],
+          host,
+        ),
+      ),
+    );
     expect(await stateCounts(db)).toEqual({ running: 100 });
     const writers: { xmin: string }[] = await db.query('SELECT DISTINCT xmin::text FROM tasks');
     expect(writers.length).toBe(1);
@@ -139,7 +179,11 @@ describe('agents’ reports', () => {
     const [good, bad, other] = [await placed(), await placed(), await addHost(db)];
     const [foreign = '' as TaskId] = await addTasks(db, world, 1, { state: 'placed', hostId: other });
     const poisoned = { ...usage(bad, 0), cpuMillis: 2 ** 40 };
-    const results = await Promise.allSettled([submit([report(good, 'running', 1)]), submit([report(bad, 'running', 1)], [poisoned]), submit([report(foreign, 'running', 1)], [], other)]);
+    const results = await Promise.allSettled([
+      submit([report(good, 'running', 1)]),
+      submit([report(bad, 'running', 1)], [poisoned]),
+      submit([report(foreign, 'running', 1)], [], other),
+    ]);
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect((await taskOf(good)).state).toBe('running');
     expect((await taskOf(bad)).state).toBe('placed');

@@ -1,6 +1,6 @@
+import type { HostId, PendingReason } from '@berth/contract';
 import { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import type { HostId, PendingReason } from '../../contract/src/index.js';
 import type { Config } from '../../src/config.js';
 import { dataSourceOptions } from '../../src/db/data-source.js';
 import type { Lease } from '../../src/placement/lease.store.js';
@@ -40,7 +40,8 @@ async function leader(name = 'a', settings: Partial<Config> = {}): Promise<{ rep
   return { replica: started, lease: await eventually(() => started.leadership.lease) };
 }
 
-const counts = (expected: Record<string, number>) => eventually(async () => JSON.stringify(await stateCounts(db)) === JSON.stringify(expected));
+const counts = (expected: Record<string, number>) =>
+  eventually(async () => JSON.stringify(await stateCounts(db)) === JSON.stringify(expected));
 const reasonOf = async (id: string): Promise<PendingReason | null> =>
   (await db.query('SELECT pending_reason FROM tasks WHERE id = $1', [id]))[0].pending_reason;
 
@@ -52,8 +53,14 @@ describe('the scheduler', () => {
     replica.signals.send('pending', null);
     await counts({ placed: 1 });
     const [task] = await db.query('SELECT * FROM tasks WHERE id = $1', [id]);
-    expect(task).toMatchObject({ host_id: hostId, placement: 'the only host that fits: leaves 3900m CPU, 3.9 GiB', placement_epoch: String(lease.epoch) });
-    expect(await db.query('SELECT type, reason FROM task_events WHERE task_id = $1', [id])).toEqual([{ type: 'placed', reason: task.placement }]);
+    expect(task).toMatchObject({
+      host_id: hostId,
+      placement: 'the only host that fits: leaves 3900m CPU, 3.9 GiB',
+      placement_epoch: String(lease.epoch),
+    });
+    expect(await db.query('SELECT type, reason FROM task_events WHERE task_id = $1', [id])).toEqual([
+      { type: 'placed', reason: task.placement },
+    ]);
   });
 
   it('wakes when another replica has made tasks', async () => {
@@ -95,7 +102,10 @@ describe('the scheduler', () => {
     const [id = ''] = await addTasks(db, world, 1, { memoryMiB: 8192 });
     replica.signals.send('pending', null);
     await eventually(() => reasonOf(id));
-    expect(await reasonOf(id)).toMatchObject({ summary: 'needs 8192 MiB; the largest host has 3100 MiB in all', filters: [{ filter: 'memory', hosts: 1 }] });
+    expect(await reasonOf(id)).toMatchObject({
+      summary: 'needs 8192 MiB; the largest host has 3100 MiB in all',
+      filters: [{ filter: 'memory', hosts: 1 }],
+    });
     const lease = await eventually(() => replica.leadership.lease);
     const shape = { cpuMillis: 100, memoryMiB: 8192 };
     expect(await writePendingReasons(db, lease, [{ shape, reason: (await reasonOf(id)) as PendingReason }])).toEqual([]);
@@ -136,7 +146,12 @@ describe('the scheduler', () => {
     );
     expect(assignments?.map(({ taskId }) => taskId).sort()).toEqual([...ids].sort());
     for (const assignment of assignments ?? []) {
-      expect(assignment).toMatchObject({ hostId, tenantId: world.tenantId, cpuMillis: 100, definition: { pidsLimit: 64, containers: [{ name: 'main' }] } });
+      expect(assignment).toMatchObject({
+        hostId,
+        tenantId: world.tenantId,
+        cpuMillis: 100,
+        definition: { pidsLimit: 64, containers: [{ name: 'main' }] },
+      });
     }
   });
 });
@@ -225,7 +240,11 @@ describe('silent hosts', () => {
     clearInterval(seen);
     expect(await stateOf(other)).toBe('active');
     const [task] = await db.query('SELECT state, stop_code, stop_reason, stopped_at FROM tasks WHERE id = $1', [onSilent]);
-    expect(task).toMatchObject({ state: 'stopped', stop_code: 'HostLost', stop_reason: expect.stringMatching(/^host host-\w+ was not heard from for 1 s$/) });
+    expect(task).toMatchObject({
+      state: 'stopped',
+      stop_code: 'HostLost',
+      stop_reason: expect.stringMatching(/^host host-\w+ was not heard from for 1 s$/),
+    });
     expect(await db.query('SELECT task_id, type FROM task_events')).toEqual([{ task_id: onSilent, type: 'stopped' }]);
     expect(await db.query('SELECT state FROM tasks WHERE id = $1', [onOther])).toEqual([{ state: 'running' }]);
   });

@@ -1,8 +1,8 @@
 // Control plane and simulated agents together: from a pending row to a running task, and what happens when things break.
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { HostId, LogLine, TaskId } from '@berth/contract';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { type SimAgent, type SimAgentOptions, startSimAgent } from '../../agent/src/sim/sim-agent.js';
-import type { HostId, LogLine, TaskId } from '../../contract/src/index.js';
 import { HostLinks } from '../../src/agents/host-links.service.js';
 import { SignalBus } from '../../src/db/signals.js';
 import { type ControlPlane, startControlPlane } from '../support/control-plane.js';
@@ -46,10 +46,14 @@ async function stop(ids: readonly TaskId[]): Promise<void> {
      SELECT DISTINCT host_id FROM stopped`,
     [ids],
   );
-  plane.app.get(SignalBus).send('desired', rows.map((row: { host_id: HostId }) => row.host_id));
+  plane.app.get(SignalBus).send(
+    'desired',
+    rows.map((row: { host_id: HostId }) => row.host_id),
+  );
 }
 
-const counts = (expected: Record<string, number>) => eventually(async () => JSON.stringify(await stateCounts(plane.db)) === JSON.stringify(expected));
+const counts = (expected: Record<string, number>) =>
+  eventually(async () => JSON.stringify(await stateCounts(plane.db)) === JSON.stringify(expected));
 const hostState = async (hostId: HostId) => (await plane.db.query('SELECT state FROM hosts WHERE id = $1', [hostId]))[0].state;
 const containersOf = (agent: SimAgent) => [...agent.machine.containers.keys()];
 
@@ -61,8 +65,13 @@ describe('a fleet of simulated agents', () => {
     await counts({ running: 1000 });
     const ran = agents.flatMap(containersOf);
     expect(ran.sort()).toEqual([...ids].sort());
-    const events: { type: string; n: number }[] = await plane.db.query('SELECT type, count(*)::int AS n FROM task_events GROUP BY type ORDER BY type');
-    expect(events.filter(({ type }) => type !== 'starting')).toEqual([{ type: 'placed', n: 1000 }, { type: 'running', n: 1000 }]);
+    const events: { type: string; n: number }[] = await plane.db.query(
+      'SELECT type, count(*)::int AS n FROM task_events GROUP BY type ORDER BY type',
+    );
+    expect(events.filter(({ type }) => type !== 'starting')).toEqual([
+      { type: 'placed', n: 1000 },
+      { type: 'running', n: 1000 },
+    ]);
     const hosts: { tasks: number }[] = await plane.db.query('SELECT count(*)::int AS tasks FROM tasks GROUP BY host_id');
     for (const { tasks } of hosts) expect(tasks).toBeLessThanOrEqual(100);
   });
@@ -72,7 +81,10 @@ describe('a fleet of simulated agents', () => {
     const agent = await addAgent();
     const world = await newWorld(plane.db);
     const [id = '' as TaskId] = await addTasks(plane.db, world, 1);
-    await plane.db.query('UPDATE tasks SET overrides = $2 WHERE id = $1', [id, JSON.stringify({ containers: [{ name: 'main', command: ['sleep', '3600'], environment: { MORE: 'x' } }] })]);
+    await plane.db.query('UPDATE tasks SET overrides = $2 WHERE id = $1', [
+      id,
+      JSON.stringify({ containers: [{ name: 'main', command: ['sleep', '3600'], environment: { MORE: 'x' } }] }),
+    ]);
     plane.app.get(SignalBus).send('pending', null);
     await counts({ running: 1 });
     const digest = `sha256:${'0'.repeat(64)}`;
@@ -80,7 +92,14 @@ describe('a fleet of simulated agents', () => {
       taskId: id,
       tenantId: world.tenantId,
       pidsLimit: 64,
-      containers: [{ image: `127.0.0.1:7072/team/app@${digest}`, command: ['sleep', '3600'], environment: { FROM: 'definition', MORE: 'x' }, stopTimeoutSeconds: 1 }],
+      containers: [
+        {
+          image: `127.0.0.1:7072/team/app@${digest}`,
+          command: ['sleep', '3600'],
+          environment: { FROM: 'definition', MORE: 'x' },
+          stopTimeoutSeconds: 1,
+        },
+      ],
     });
   });
 
@@ -101,7 +120,10 @@ describe('a fleet of simulated agents', () => {
   it('places what waits as soon as a host comes', async () => {
     plane = await startControlPlane(inject('databaseUrl'));
     const [id] = await run(await newWorld(plane.db), 1);
-    await eventually(async () => (await plane.db.query('SELECT pending_reason FROM tasks WHERE id = $1', [id]))[0].pending_reason?.summary === 'there are no hosts');
+    await eventually(
+      async () =>
+        (await plane.db.query('SELECT pending_reason FROM tasks WHERE id = $1', [id]))[0].pending_reason?.summary === 'there are no hosts',
+    );
     await addAgent();
     await counts({ running: 1 });
   });
@@ -122,7 +144,9 @@ describe('a fleet of simulated agents', () => {
     const following = await links.openLogs(agent.hostId, { ...request, follow: true }, aborter.signal);
     for await (const _ of following) aborter.abort();
     expect(aborter.signal.aborted).toBe(true);
-    await expect(links.openLogs('00000000-0000-4000-8000-000000000000' as HostId, request, aborter.signal)).rejects.toMatchObject({ code: 'host_unreachable' });
+    await expect(links.openLogs('00000000-0000-4000-8000-000000000000' as HostId, request, aborter.signal)).rejects.toMatchObject({
+      code: 'host_unreachable',
+    });
   });
 });
 
@@ -168,12 +192,16 @@ describe('when things break', () => {
     expect(await hostState(unused.hostId)).toBe('active');
     await eventually(async () => (await hostState(used.hostId)) === 'lost');
     expect((await stateCounts(plane.db)).stopped).toBe(held);
-    expect(await plane.db.query('SELECT DISTINCT stop_code FROM tasks WHERE host_id = $1', [used.hostId])).toEqual([{ stop_code: 'HostLost' }]);
+    expect(await plane.db.query('SELECT DISTINCT stop_code FROM tasks WHERE host_id = $1', [used.hostId])).toEqual([
+      { stop_code: 'HostLost' },
+    ]);
     const { identity, storage, machine, bootId } = used;
     const back = await addAgent({ admission: { identity }, storage, machine, bootId, name: 'back' });
     await eventually(async () => (await hostState(back.hostId)) === 'active');
     await eventually(() => [...back.state.tasks.values()].every(({ state }) => state === 'stopped') && containersOf(back).length === 0);
-    expect(await plane.db.query('SELECT DISTINCT stop_code FROM tasks WHERE host_id = $1', [used.hostId])).toEqual([{ stop_code: 'HostLost' }]);
+    expect(await plane.db.query('SELECT DISTINCT stop_code FROM tasks WHERE host_id = $1', [used.hostId])).toEqual([
+      { stop_code: 'HostLost' },
+    ]);
   });
 
   it('a newer connection of a host replaces the older', async () => {

@@ -1,7 +1,7 @@
 // Rows for tests of scheduler and gateway: a tenant with one definition, hosts, and tasks of given sizes.
 import { randomUUID } from 'node:crypto';
+import type { HostId, HostState, TaskId, TaskState } from '@berth/contract';
 import type { DataSource } from 'typeorm';
-import type { HostId, HostState, TaskId, TaskState } from '../../contract/src/index.js';
 
 const digest = `sha256:${'0'.repeat(64)}`;
 
@@ -64,7 +64,9 @@ export async function addTasks(
 }
 
 export async function stateCounts(db: DataSource): Promise<Record<string, number>> {
-  const rows: { state: string; count: number }[] = await db.query('SELECT state, count(*)::int AS count FROM tasks GROUP BY state ORDER BY state');
+  const rows: { state: string; count: number }[] = await db.query(
+    'SELECT state, count(*)::int AS count FROM tasks GROUP BY state ORDER BY state',
+  );
   return Object.fromEntries(rows.map(({ state, count }) => [state, count]));
 }
 

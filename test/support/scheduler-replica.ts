@@ -19,7 +19,10 @@ export interface Replica {
 
 /** Begins to stand for leadership at once. */
 export async function startReplica(databaseUrl: string, name: string, settings: Partial<Config> = {}): Promise<Replica> {
-  const config = { ...readConfig({ DATABASE_URL: databaseUrl, BERTH_PKI_DIR: '/nonexistent', BERTH_REPLICA: name, BERTH_LEASE_MS: '1500' }), ...settings };
+  const config = {
+    ...readConfig({ DATABASE_URL: databaseUrl, BERTH_PKI_DIR: '/nonexistent', BERTH_REPLICA: name, BERTH_LEASE_MS: '1500' }),
+    ...settings,
+  };
   const logger = pino({ level: 'silent' });
   const db = await new DataSource(dataSourceOptions(databaseUrl, 4)).initialize();
   const signals = new SignalBus(databaseUrl, name, () => {});
