@@ -25,7 +25,7 @@ export async function benchBurst(berth: Berth, options: BenchOptions): Promise<v
     const { tasks, rate } = await runBurst(berth, options);
     report(rate, crunPerSecond, tasks, options);
   } finally {
-    await crun.close();
+    crun.close();
   }
 }
 

@@ -11,10 +11,17 @@ async function main(options: BenchOptions): Promise<void> {
   if (process.getuid?.() !== 0) throw new Error('The benchmarks start containers, which needs root.');
   const berth = await findOrStartBerth(options.own);
   try {
-    await benches[options.bench](berth, options);
+    await Promise.race([benches[options.bench](berth, options), interruption()]);
   } finally {
     await berth.close();
   }
+}
+
+/** Ctrl-C must not leave a Berth behind that was started for the measurement. */
+function interruption(): Promise<never> {
+  return new Promise((_, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => reject(new Error('Interrupted.')));
+  });
 }
 
 function readOptions(): BenchOptions | null {
@@ -28,4 +35,11 @@ function readOptions(): BenchOptions | null {
 }
 
 const options = readOptions();
-if (options) await main(options);
+if (options) {
+  await main(options).catch((error: Error) => {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  });
+  // A run that was interrupted may still wait for something.
+  process.exit();
+}

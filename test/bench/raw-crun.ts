@@ -2,7 +2,8 @@
 // One shell a lane stays in a private mount namespace and starts crun on demand, which costs less than spawning it
 // from Node: the yardstick shall not be handicapped by us.
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -16,13 +17,15 @@ export interface RawCrun {
   once(args: readonly string[]): Promise<string>;
   /** Runs `args` so many times, so many at a time. */
   many(args: readonly string[], count: number, width: number): Promise<void>;
-  close(): Promise<void>;
+  /** The directory goes when the process ends, however it ends. */
+  close(): void;
 }
 
 /** Unpacks `image` from `registry`. @throws Error when crun or skopeo is missing, or a run does not exit with 0. */
 export async function prepareCrun(registry: string, image: string): Promise<RawCrun> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-bench-crun-'));
   await chmod(directory, 0o755);
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
   const rootfs = await unpack(directory, registry, image);
   const lanes: Lane[] = [];
   const lane = (index: number) => {
@@ -42,9 +45,8 @@ export async function prepareCrun(registry: string, image: string): Promise<RawC
       };
       await Promise.all(Array.from({ length: width }, (_, index) => work(lane(index))));
     },
-    async close() {
+    close() {
       for (const one of lanes) one.close();
-      await rm(directory, { recursive: true, force: true });
     },
   };
 }

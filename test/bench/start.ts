@@ -37,7 +37,7 @@ export async function benchStart(berth: Berth, options: BenchOptions): Promise<v
     report(starts, crunMs, docker ? dockerMs : null, options);
   } finally {
     await docker?.close();
-    await crun.close();
+    crun.close();
   }
 }
 
