@@ -1,6 +1,15 @@
 // Tenants and their keys, for the operator.
 import { randomBytes } from 'node:crypto';
-import { type ApiKey, type CreatedApiKey, isId, type PageQuery, type Tenant, type TenantId, type tenantRoles, type Whoami } from '@berth/contract';
+import {
+  type ApiKey,
+  type CreatedApiKey,
+  isId,
+  type PageQuery,
+  type Tenant,
+  type TenantId,
+  type tenantRoles,
+  type Whoami,
+} from '@berth/contract';
 import { Inject, Injectable } from '@nestjs/common';
 import { ApiError } from '../errors.js';
 import { decodeCursor, type Page, pageOf } from '../http/cursor.js';

@@ -12,10 +12,17 @@ export class PriceBooksStore {
 
   /** Every version, oldest first. */
   async list(): Promise<PriceBook[]> {
-    const rows: { name: string; version: number; currency: string; starts_at: Date; prices: PriceBook['prices'] }[] = await this.database.query(
-      'SELECT name, version, currency, starts_at, prices FROM price_books WHERE name = $1 ORDER BY starts_at, version',
-      [bookName],
-    );
-    return rows.map(({ name, version, currency, starts_at, prices }) => ({ name, version, currency, prices, startsAtMs: starts_at.getTime() }));
+    const rows: { name: string; version: number; currency: string; starts_at: Date; prices: PriceBook['prices'] }[] =
+      await this.database.query(
+        'SELECT name, version, currency, starts_at, prices FROM price_books WHERE name = $1 ORDER BY starts_at, version',
+        [bookName],
+      );
+    return rows.map(({ name, version, currency, starts_at, prices }) => ({
+      name,
+      version,
+      currency,
+      prices,
+      startsAtMs: starts_at.getTime(),
+    }));
   }
 }

@@ -65,10 +65,19 @@ export function rate(intervals: readonly UsageInterval[], books: readonly PriceB
 
 /** What an hour at this size costs. */
 export function pricePerHour(size: { readonly cpuMillis: number; readonly memoryMiB: number }, book: PriceBook): string {
-  return dimensions.reduce((sum, one) => sum.plus(round(new Exact(size[one.size]).div(one.perUnit.toString()).times(book.prices[one.dimension]))), new Exact(0)).toFixed();
+  return dimensions
+    .reduce(
+      (sum, one) => sum.plus(round(new Exact(size[one.size]).div(one.perUnit.toString()).times(book.prices[one.dimension]))),
+      new Exact(0),
+    )
+    .toFixed();
 }
 
-function toLine(part: readonly UsageInterval[], book: PriceBook, { dimension, unit, size, perUnit }: (typeof dimensions)[number]): CostLine {
+function toLine(
+  part: readonly UsageInterval[],
+  book: PriceBook,
+  { dimension, unit, size, perUnit }: (typeof dimensions)[number],
+): CostLine {
   const used = part.reduce((sum, one) => sum + BigInt(one.endMs - one.startMs) * BigInt(one[size]), 0n);
   const quantity = new Exact(used.toString()).div((msPerHour * perUnit).toString());
   const price = new Exact(book.prices[dimension]);

@@ -33,7 +33,9 @@ export class DbModule {
     const onSignalError = (error: unknown) => logger.warn({ err: error }, 'the signal connection to PostgreSQL failed');
     return {
       module: DbModule,
-      imports: [TypeOrmModule.forRoot({ ...dataSourceOptions(config.databaseUrl, config.databasePool), retryAttempts: 3, retryDelay: 1000 })],
+      imports: [
+        TypeOrmModule.forRoot({ ...dataSourceOptions(config.databaseUrl, config.databasePool), retryAttempts: 3, retryDelay: 1000 }),
+      ],
       providers: [
         { provide: CONFIG, useValue: config },
         { provide: LOGGER, useValue: logger },

@@ -77,7 +77,9 @@ export class SignalBus {
     while (this.outbox.length > 0) {
       const messages = this.outbox;
       this.outbox = [];
-      await this.listener?.query('SELECT pg_notify($1, message) FROM unnest($2::text[]) AS message', [channel, messages]).catch(this.onError);
+      await this.listener
+        ?.query('SELECT pg_notify($1, message) FROM unnest($2::text[]) AS message', [channel, messages])
+        .catch(this.onError);
     }
   }
 

@@ -5,7 +5,8 @@
 const systemCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTFOUND', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN']);
 const sqlStates = /^(08...|53...|57P0[1-5]|57014|25006|40001|40P01|55P03)$/;
 /** pg gives these no code. */
-const messages = /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Query read timeout|timeout expired)/;
+const messages =
+  /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Query read timeout|timeout expired)/;
 
 /** Whether `error` (or an error that it wraps) says that the database cannot be reached or is overloaded. */
 export function isDatabaseUnavailable(error: unknown): boolean {

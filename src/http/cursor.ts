@@ -16,7 +16,11 @@ export function encodeCursor(list: string, place: readonly string[]): string {
 export function decodeCursor(cursor: string, list: string, length: number): string[] {
   const [of, ...place] = parse(cursor);
   if (of !== list || place.length !== length) {
-    throw new ApiError('invalid_request', { detail: 'cursor does not belong to this list. Pass on nextCursor as it is, with the same filters.' }, { field: 'cursor' });
+    throw new ApiError(
+      'invalid_request',
+      { detail: 'cursor does not belong to this list. Pass on nextCursor as it is, with the same filters.' },
+      { field: 'cursor' },
+    );
   }
   return place;
 }

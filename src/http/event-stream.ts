@@ -29,6 +29,8 @@ export async function sendEvents(reply: FastifyReply, source: AsyncIterable<read
     // nginx would hold events back.
     'x-accel-buffering': 'no',
     'x-request-id': String(reply.request.id),
+    // A kept connection would hold up a process that is shutting down.
+    connection: 'close',
   });
   response.flushHeaders();
   const heartbeat = setInterval(() => response.writableNeedDrain || response.write(':\n\n'), heartbeatMs);

@@ -15,7 +15,8 @@ const maxFieldLength = 200;
 export function describeIssue(issue: Issue): Complaint {
   const key = issue.code === 'unrecognized_keys' ? [issue.keys[0] ?? ''] : [];
   const field = [...issue.path, ...key].map(String).join('.').slice(0, maxFieldLength);
-  if (field === '') return { detail: issue.code === 'invalid_type' ? 'Send a JSON object as the body.' : sentence(`The body ${phrase(issue)}`) };
+  if (field === '')
+    return { detail: issue.code === 'invalid_type' ? 'Send a JSON object as the body.' : sentence(`The body ${phrase(issue)}`) };
   return { field, detail: sentence(`${field} ${phrase(issue)}`) };
 }
 

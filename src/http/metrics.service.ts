@@ -1,10 +1,11 @@
 // Figures for Prometheus. Other modules register theirs with prom-client's default registry, and they show here too.
+
+import { taskStates } from '@berth/contract';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { collectDefaultMetrics, Gauge, Histogram, register } from 'prom-client';
 import type { DataSource } from 'typeorm';
-import { taskStates } from '@berth/contract';
 
 // Once a process: the registry is the process's, however many applications a test starts in it.
 collectDefaultMetrics();

@@ -9,12 +9,14 @@ const streamsPerKey = 200;
 @Injectable()
 export class OpenStreams implements BeforeApplicationShutdown {
   private readonly open = new Map<AbortController, string>();
+  private stopping = false;
 
   /**
    * A signal that fires when the reader goes or the process shuts down. Call `done` when the stream has ended.
-   * @throws ApiError rate_limited when this key has too many open.
+   * @throws ApiError rate_limited when this key has too many open, unavailable when the process is shutting down.
    */
   add(keyId: string, reply: FastifyReply): { signal: AbortSignal; done: () => void } {
+    if (this.stopping) throw new ApiError('unavailable', { what: 'this replica, which is restarting,' });
     const ofKey = [...this.open.values()].filter((one) => one === keyId).length;
     if (ofKey >= streamsPerKey) throw new ApiError('rate_limited', { seconds: 5 }, { retryAfterSeconds: 5 });
     const controller = new AbortController();
@@ -23,7 +25,12 @@ export class OpenStreams implements BeforeApplicationShutdown {
     return { signal: controller.signal, done: () => this.open.delete(controller) };
   }
 
+  get count(): number {
+    return this.open.size;
+  }
+
   beforeApplicationShutdown(): void {
+    this.stopping = true;
     for (const controller of this.open.keys()) controller.abort();
   }
 }

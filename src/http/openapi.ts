@@ -1,9 +1,9 @@
 // The OpenAPI 3.1 document: built from the controllers and the contract's schemas, checked in as
 // contract/openapi.json (`npm run openapi`), and served from there.
 import { createRequire } from 'node:module';
+import { problemSchema } from '@berth/contract';
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, type StandardSchemaConverter, SwaggerModule } from '@nestjs/swagger';
-import { problemSchema } from '@berth/contract';
 import { z } from 'zod';
 
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
@@ -27,7 +27,10 @@ export function buildOpenApi(app: INestApplication): OpenAPIObject {
     operationIdFactory: (_controller, method) => method,
   });
   const problem = toJsonSchema(problemSchema, { schemaType: 'output' });
-  document.components = { ...document.components, schemas: sorted({ ...document.components?.schemas, ...(problem?.components as Json) }) as never };
+  document.components = {
+    ...document.components,
+    schemas: sorted({ ...document.components?.schemas, ...(problem?.components as Json) }) as never,
+  };
   for (const [path, item] of Object.entries(document.paths)) {
     for (const operation of Object.values(item) as Operation[]) if (operation?.responses) complete(path, operation);
   }
@@ -37,7 +40,11 @@ export function buildOpenApi(app: INestApplication): OpenAPIObject {
 
 /** zod's own JSON Schema (2020-12, which OpenAPI 3.1 uses); schemas with an id become components. */
 const toJsonSchema: StandardSchemaConverter = (schema, { schemaType }) => {
-  const { $defs = {}, $schema: _, ...root } = z.toJSONSchema(schema as z.ZodType, { target: 'draft-2020-12', io: schemaType, override: tidy });
+  const {
+    $defs = {},
+    $schema: _,
+    ...root
+  } = z.toJSONSchema(schema as z.ZodType, { target: 'draft-2020-12', io: schemaType, override: tidy });
   return { schema: root, components: $defs };
 };
 
@@ -58,7 +65,8 @@ function complete(path: string, operation: Operation): void {
   const failures = secured ? failuresOf(path, operation) : {};
   for (const [status, description] of Object.entries(failures)) operation.responses[status] ??= { description };
   for (const [status, response] of Object.entries(operation.responses)) {
-    if (/^[45]/.test(status)) Object.assign(response as object, { content: { 'application/json': { schema: { $ref: '#/components/schemas/Problem' } } } });
+    if (/^[45]/.test(status))
+      Object.assign(response as object, { content: { 'application/json': { schema: { $ref: '#/components/schemas/Problem' } } } });
   }
 }
 

@@ -10,7 +10,8 @@ const retryAfterSeconds = 2;
 
 export function sendProblem(reply: FastifyReply, error: ApiError, requestId: string): void {
   const body: Problem = { code: error.code, message: error.message, ...(error.field ? { field: error.field } : {}), requestId };
-  if (errorCodes[error.code].retry && !reply.hasHeader('retry-after')) reply.header('retry-after', error.retryAfterSeconds ?? retryAfterSeconds);
+  if (errorCodes[error.code].retry && !reply.hasHeader('retry-after'))
+    reply.header('retry-after', error.retryAfterSeconds ?? retryAfterSeconds);
   if (error.status === 401) reply.header('www-authenticate', 'Bearer');
   reply.status(error.status).header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body));
 }

@@ -53,7 +53,8 @@ function parseOnlyJson(server: FastifyInstance): void {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') return done(null, undefined);
-    if (isDeeperThan(maxDepth, body as string)) return done(new ApiError('malformed_body', { detail: `it is nested more than ${maxDepth} levels deep` }), undefined);
+    if (isDeeperThan(maxDepth, body as string))
+      return done(new ApiError('malformed_body', { detail: `it is nested more than ${maxDepth} levels deep` }), undefined);
     parse(request, body as string, (error, value) => done(error && malformed(error), value));
   });
 }

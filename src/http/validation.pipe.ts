@@ -12,7 +12,12 @@ export class ValidationPipe extends StandardSchemaValidationPipe {
   override async transform<T>(value: T, metadata: ArgumentMetadata): Promise<T> {
     if (metadata.type === 'body' || metadata.type === 'query') {
       const path = findUnstorableText(value);
-      if (path) throw new ApiError('invalid_request', { detail: 'The request must not contain NUL or broken characters.' }, { field: path.join('.') });
+      if (path)
+        throw new ApiError(
+          'invalid_request',
+          { detail: 'The request must not contain NUL or broken characters.' },
+          { field: path.join('.') },
+        );
     }
     return super.transform(value, metadata);
   }

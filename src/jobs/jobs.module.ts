@@ -1,8 +1,8 @@
 // Background work that nobody waits for.
 import { Module } from '@nestjs/common';
 import { JobRunner } from './job-runner.service.js';
-import { MaintenanceStore } from './maintenance.store.js';
 import { Maintenance } from './maintenance.service.js';
+import { MaintenanceStore } from './maintenance.store.js';
 
 @Module({ providers: [JobRunner, Maintenance, MaintenanceStore] })
 export class JobsModule {}

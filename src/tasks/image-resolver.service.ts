@@ -9,7 +9,10 @@ import { Registry, RegistryError, type RegistryFault } from './registry.service.
 /** A tag that is moved means its new digest at the latest after this; `run` again and again costs no request each. */
 const rememberMs = 5_000;
 const rememberAtMost = 10_000;
-const codes = { unknown: 'unknown_image', denied: 'registry_denied', unavailable: 'registry_unavailable' } as const satisfies Record<RegistryFault, string>;
+const codes = { unknown: 'unknown_image', denied: 'registry_denied', unavailable: 'registry_unavailable' } as const satisfies Record<
+  RegistryFault,
+  string
+>;
 
 @Injectable()
 export class ImageResolver {

@@ -11,7 +11,10 @@ export class ImagesController {
 
   @Get()
   @RequireRole('viewer')
-  @ApiOperation({ summary: 'List the images of the bundled registry', description: 'Any other registry’s images can be run too, by their whole name.' })
+  @ApiOperation({
+    summary: 'List the images of the bundled registry',
+    description: 'Any other registry’s images can be run too, by their whole name.',
+  })
   @ApiOkResponse({ standardSchema: imagesSchema, description: 'The images, by name.' })
   async listImages() {
     return { items: await this.catalog.list() };

@@ -5,10 +5,25 @@ const trust = { default: '127.0.0.1:7072', insecure: ['127.0.0.1:7072', 'plain.e
 const ref = (registry: string, repository: string) => ({ registry, repository, tag: 'latest', digest: null });
 
 describe('addresses', () => {
-  it.each(['127.0.0.1', '127.9.9.9', '0.0.0.0', '169.254.169.254', '169.254.170.2', '::1', '::', 'fe80::1', 'fd00:ec2::254', '::ffff:127.0.0.1', '::ffff:169.254.169.254', '64:ff9b::7f00:1', '224.0.0.1', '255.255.255.255', 'localhost', '', '127.1'])(
-    '%s is forbidden',
-    (address) => expect(isForbiddenAddress(address)).toBe(true),
-  );
+  it.each([
+    '127.0.0.1',
+    '127.9.9.9',
+    '0.0.0.0',
+    '169.254.169.254',
+    '169.254.170.2',
+    '::1',
+    '::',
+    'fe80::1',
+    'fd00:ec2::254',
+    '::ffff:127.0.0.1',
+    '::ffff:169.254.169.254',
+    '64:ff9b::7f00:1',
+    '224.0.0.1',
+    '255.255.255.255',
+    'localhost',
+    '',
+    '127.1',
+  ])('%s is forbidden', (address) => expect(isForbiddenAddress(address)).toBe(true));
 
   it.each(['10.0.0.5', '192.168.1.1', '172.16.0.1', '8.8.8.8', '2600::1', 'fd12::1'])('%s is not', (address) =>
     expect(isForbiddenAddress(address)).toBe(false),
@@ -32,7 +47,10 @@ it.each([
 
 describe('challenges', () => {
   it.each([
-    ['Bearer realm="https://auth.example/token",service="reg"', { scheme: 'bearer', parameters: { realm: 'https://auth.example/token', service: 'reg' } }],
+    [
+      'Bearer realm="https://auth.example/token",service="reg"',
+      { scheme: 'bearer', parameters: { realm: 'https://auth.example/token', service: 'reg' } },
+    ],
     ['bearer  Realm="https://a/" , scope="x,y"', { scheme: 'bearer', parameters: { realm: 'https://a/', scope: 'x,y' } }],
     ['Basic realm="x"', { scheme: 'basic', parameters: { realm: 'x' } }],
     ['Negotiate', null],

@@ -8,10 +8,22 @@ import type { ImageRef } from '@berth/contract';
  * fd00:ec2::254), and what is no single host. Private networks are allowed: teams keep registries there.
  */
 const forbidden = new BlockList();
-for (const [network, bits] of [['0.0.0.0', 8], ['127.0.0.0', 8], ['169.254.0.0', 16], ['224.0.0.0', 3], ['100.100.100.200', 32]] as const) {
+for (const [network, bits] of [
+  ['0.0.0.0', 8],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['224.0.0.0', 3],
+  ['100.100.100.200', 32],
+] as const) {
   forbidden.addSubnet(network, bits, 'ipv4');
 }
-for (const [network, bits] of [['::', 127], ['fe80::', 10], ['ff00::', 8], ['fd00:ec2::', 32], ['64:ff9b::', 96]] as const) {
+for (const [network, bits] of [
+  ['::', 127],
+  ['fe80::', 10],
+  ['ff00::', 8],
+  ['fd00:ec2::', 32],
+  ['64:ff9b::', 96],
+] as const) {
   forbidden.addSubnet(network, bits, 'ipv6');
 }
 
@@ -37,7 +49,10 @@ export function apiLocation(ref: ImageRef, trust: RegistryTrust): { baseUrl: str
   const hub = ref.registry === 'docker.io';
   const host = hub ? 'registry-1.docker.io' : ref.registry;
   const scheme = trust.insecure.includes(ref.registry) ? 'http' : 'https';
-  return { baseUrl: `${scheme}://${host}`, repository: hub && !ref.repository.includes('/') ? `library/${ref.repository}` : ref.repository };
+  return {
+    baseUrl: `${scheme}://${host}`,
+    repository: hub && !ref.repository.includes('/') ? `library/${ref.repository}` : ref.repository,
+  };
 }
 
 export interface Challenge {
@@ -63,7 +78,7 @@ export function tokenUrl({ parameters }: Challenge, registryUrl: string, reposit
   const realm = URL.canParse(parameters.realm ?? '') ? new URL(parameters.realm ?? '') : null;
   const registry = new URL(registryUrl);
   const plainToItself = realm?.protocol === 'http:' && registry.protocol === 'http:' && realm.hostname === registry.hostname;
-  if (!realm || realm.username !== '' || !(realm.protocol === 'https:' || plainToItself)) return null;
+  if (realm?.username !== '' || !(realm.protocol === 'https:' || plainToItself)) return null;
   if (parameters.service) realm.searchParams.set('service', parameters.service);
   realm.searchParams.set('scope', `repository:${repository}:pull`);
   return realm;
@@ -74,8 +89,11 @@ export function tokenUrl({ parameters }: Challenge, registryUrl: string, reposit
  * @throws SyntaxError when the text is no JSON.
  */
 export function credentialsFor(registry: string, dockerConfig: string): string | null {
-  const config = JSON.parse(dockerConfig) as { auths?: Record<string, { auth?: string; username?: string; password?: string } | undefined> };
-  const names = registry === 'docker.io' ? ['https://index.docker.io/v1/', 'docker.io'] : [registry, `https://${registry}`, `http://${registry}`];
+  const config = JSON.parse(dockerConfig) as {
+    auths?: Record<string, { auth?: string; username?: string; password?: string } | undefined>;
+  };
+  const names =
+    registry === 'docker.io' ? ['https://index.docker.io/v1/', 'docker.io'] : [registry, `https://${registry}`, `http://${registry}`];
   const entry = names.map((name) => config.auths?.[name]).find((one) => one !== undefined);
   if (entry?.auth) return Buffer.from(entry.auth, 'base64').toString('utf8');
   return entry?.username !== undefined ? `${entry.username}:${entry.password ?? ''}` : null;

@@ -49,7 +49,13 @@ export class RunTasksService {
     }
   }
 
-  private async insert(manager: EntityManager, tenantId: TenantId, request: RunTasks, spec: RegisteredSpec | undefined, use: KeyUse | null): Promise<TaskRow[]> {
+  private async insert(
+    manager: EntityManager,
+    tenantId: TenantId,
+    request: RunTasks,
+    spec: RegisteredSpec | undefined,
+    use: KeyUse | null,
+  ): Promise<TaskRow[]> {
     const ids = Array.from({ length: request.count }, () => randomUUID() as string as TaskId);
     if (use && !(await this.store.takeKey(manager, tenantId, use, ids))) throw new KeyTaken();
     const definition = spec

@@ -25,7 +25,10 @@ export class RunTasksStore {
 
   /** What a request with this key made before. */
   async findKey(tenantId: TenantId, key: string): Promise<{ requestHash: Buffer; taskIds: TaskId[] } | null> {
-    const rows = await this.database.query('SELECT request_hash, task_ids FROM idempotency_keys WHERE tenant_id = $1 AND key = $2', [tenantId, key]);
+    const rows = await this.database.query('SELECT request_hash, task_ids FROM idempotency_keys WHERE tenant_id = $1 AND key = $2', [
+      tenantId,
+      key,
+    ]);
     return rows[0] ? { requestHash: rows[0].request_hash, taskIds: rows[0].task_ids } : null;
   }
 

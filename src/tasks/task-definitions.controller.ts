@@ -19,7 +19,10 @@ export class TaskDefinitionsController {
 
   @Post()
   @RequireRole('developer')
-  @ApiOperation({ summary: 'Register a task definition', description: 'Makes the family’s next revision. It never changes; images are resolved to digests now.' })
+  @ApiOperation({
+    summary: 'Register a task definition',
+    description: 'Makes the family’s next revision. It never changes; images are resolved to digests now.',
+  })
   @ApiCreatedResponse({ standardSchema: taskDefinitionSchema, description: 'The new revision.' })
   registerTaskDefinition(@CurrentTenant() tenant: TenantId, @Body({ schema: taskDefinitionInputSchema }) body: TaskDefinitionSpec) {
     return this.definitions.register(tenant, body);

@@ -70,7 +70,8 @@ export class TaskDefinitionsService {
    */
   async deregister(tenantId: TenantId, name: string): Promise<TaskDefinition> {
     const { family, revision } = parseName(name);
-    if (revision === null) throw new ApiError('invalid_request', { detail: `Name the revision to deregister, for example ${family}:1.` }, { field: 'name' });
+    if (revision === null)
+      throw new ApiError('invalid_request', { detail: `Name the revision to deregister, for example ${family}:1.` }, { field: 'name' });
     const { definition, activeTasks } = await this.store.deregister(tenantId, family, revision);
     if (!definition) throw notFound(name);
     if (activeTasks > 0) throw new ApiError('definition_in_use', { definition: name, count: activeTasks });

@@ -71,7 +71,12 @@ export class TaskDefinitionsStore {
   }
 
   /** By family, newest revision first, after the given place. Deregistered ones are left out. */
-  async list(tenantId: TenantId, family: string | null, after: { family: string; revision: number } | null, limit: number): Promise<Definition[]> {
+  async list(
+    tenantId: TenantId,
+    family: string | null,
+    after: { family: string; revision: number } | null,
+    limit: number,
+  ): Promise<Definition[]> {
     const rows: Row[] = await this.database.query(
       `SELECT ${columns} FROM task_definitions
        WHERE tenant_id = $1 AND deregistered_at IS NULL AND ($2::text IS NULL OR family = $2)
@@ -89,12 +94,21 @@ export class TaskDefinitionsStore {
   async deregister(tenantId: TenantId, family: string, revision: number): Promise<{ definition: Definition | null; activeTasks: number }> {
     return this.database.transaction(async (manager) => {
       const definition = first(
-        await manager.query(`SELECT ${columns} FROM task_definitions WHERE tenant_id = $1 AND family = $2 AND revision = $3 FOR UPDATE`, [tenantId, family, revision]),
+        await manager.query(`SELECT ${columns} FROM task_definitions WHERE tenant_id = $1 AND family = $2 AND revision = $3 FOR UPDATE`, [
+          tenantId,
+          family,
+          revision,
+        ]),
       );
       if (!definition || definition.deregisteredAt) return { definition, activeTasks: 0 };
-      const [{ count }] = await manager.query("SELECT count(*)::int AS count FROM tasks WHERE task_definition_id = $1 AND state <> 'stopped'", [definition.id]);
+      const [{ count }] = await manager.query(
+        "SELECT count(*)::int AS count FROM tasks WHERE task_definition_id = $1 AND state <> 'stopped'",
+        [definition.id],
+      );
       if (count > 0) return { definition, activeTasks: count };
-      const [rows] = await manager.query(`UPDATE task_definitions SET deregistered_at = now() WHERE id = $1 RETURNING ${columns}`, [definition.id]);
+      const [rows] = await manager.query(`UPDATE task_definitions SET deregistered_at = now() WHERE id = $1 RETURNING ${columns}`, [
+        definition.id,
+      ]);
       return { definition: first(rows), activeTasks: 0 };
     });
   }
@@ -105,5 +119,12 @@ function first(rows: readonly Row[]): Definition | null {
 }
 
 function toDefinition(row: Row): Definition {
-  return { id: row.id, family: row.family, revision: row.revision, spec: row.spec, createdAt: row.created_at, deregisteredAt: row.deregistered_at };
+  return {
+    id: row.id,
+    family: row.family,
+    revision: row.revision,
+    spec: row.spec,
+    createdAt: row.created_at,
+    deregisteredAt: row.deregistered_at,
+  };
 }

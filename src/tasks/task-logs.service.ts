@@ -81,5 +81,9 @@ function hasOutput(row: TaskRow): boolean {
 function checkContainer(row: TaskRow, container: string | undefined): void {
   const names = row.spec.containers.map((one) => one.name);
   if (container === undefined || names.includes(container)) return;
-  throw new ApiError('invalid_request', { detail: `The task has no container ${container}; it has ${names.join(', ')}.` }, { field: 'container' });
+  throw new ApiError(
+    'invalid_request',
+    { detail: `The task has no container ${container}; it has ${names.join(', ')}.` },
+    { field: 'container' },
+  );
 }

@@ -3,7 +3,7 @@ import { Controller, Get, Headers, Inject, Param, Query, Res } from '@nestjs/com
 import { ApiHeader, ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { type Caller, CurrentCaller, CurrentTenant, RequireRole } from '../accounts/caller.js';
-import { sendEvents, type ServerEvent } from '../http/event-stream.js';
+import { type ServerEvent, sendEvents } from '../http/event-stream.js';
 import { OpenStreams } from '../http/open-streams.service.js';
 import { resumeFrom } from './resume.js';
 import { TaskLogs } from './task-logs.service.js';
@@ -55,7 +55,10 @@ export class TaskStreamsController {
 
   @Get('watch')
   @RequireRole('viewer')
-  @ApiOperation({ summary: 'Watch a task change', description: 'Server-sent events: the Task now, and whenever it has changed. Ends when it has stopped.' })
+  @ApiOperation({
+    summary: 'Watch a task change',
+    description: 'Server-sent events: the Task now, and whenever it has changed. Ends when it has stopped.',
+  })
   @ApiProduces('text/event-stream')
   @ApiOkResponse({ standardSchema: taskSchema, description: 'The data of each event.' })
   async watchTask(

@@ -14,7 +14,16 @@ import {
   tasksSchema,
 } from '@berth/contract';
 import { Body, Controller, Get, Headers, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
-import { ApiBody, ApiConflictResponse, ApiCreatedResponse, ApiHeader, ApiNotFoundResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBody,
+  ApiConflictResponse,
+  ApiCreatedResponse,
+  ApiHeader,
+  ApiNotFoundResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { z } from 'zod';
 import { CurrentTenant, RequireRole } from '../accounts/caller.js';
 import { CostService } from '../billing/cost.service.js';
@@ -37,13 +46,18 @@ export class TasksController {
   @ApiHeader({
     name: 'Idempotency-Key',
     required: false,
-    description: 'Makes the request safe to repeat for 24 hours: the same key and body give the same tasks. 1–255 visible ASCII characters.',
+    description:
+      'Makes the request safe to repeat for 24 hours: the same key and body give the same tasks. 1–255 visible ASCII characters.',
     schema: { type: 'string' },
   })
   @ApiCreatedResponse({ standardSchema: tasksSchema, description: 'The tasks.' })
   @ApiNotFoundResponse({ description: 'There is no such task definition.' })
   @ApiConflictResponse({ description: 'The key was used for another request.' })
-  async runTasks(@CurrentTenant() tenant: TenantId, @Body({ schema: runTasksSchema }) body: RunTasks, @Headers('Idempotency-Key') key?: string) {
+  async runTasks(
+    @CurrentTenant() tenant: TenantId,
+    @Body({ schema: runTasksSchema }) body: RunTasks,
+    @Headers('Idempotency-Key') key?: string,
+  ) {
     return { items: await this.runs.run(tenant, body, checkKey(key)) };
   }
 
@@ -96,5 +110,9 @@ export class TasksController {
 
 function checkKey(key: string | undefined): string | null {
   if (key === undefined || /^[\x21-\x7e]{1,255}$/.test(key)) return key ?? null;
-  throw new ApiError('invalid_request', { detail: 'Idempotency-Key must be 1–255 visible ASCII characters.' }, { field: 'Idempotency-Key' });
+  throw new ApiError(
+    'invalid_request',
+    { detail: 'Idempotency-Key must be 1–255 visible ASCII characters.' },
+    { field: 'Idempotency-Key' },
+  );
 }

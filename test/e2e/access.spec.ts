@@ -2,11 +2,11 @@
 // is new is walked by itself; one that names an object must be told here where to find one of another tenant.
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describeApi } from '../../src/app.js';
 import { type Api, startApi } from '../support/api.js';
 import { type ApiRoute, apiRoutes, readOpenApi } from '../support/openapi.js';
 import { startRegistry, type TestRegistry } from '../support/registry.js';
 import { pushTinyImage } from '../support/tiny-image.js';
-import { describeApi } from '../../src/app.js';
 
 const publicRoutes = ['GET /docs', 'GET /healthz', 'GET /metrics', 'GET /openapi.json', 'GET /readyz'];
 const routes = apiRoutes();
@@ -75,7 +75,14 @@ describe('without a key', () => {
 });
 
 describe('with a key that is not valid', () => {
-  const wrong = ['Bearer x', 'Bearer', 'Basic dXNlcjpwdw==', `Bearer berth_00000000_${'A'.repeat(43)}`, `Bearer ${'x'.repeat(5000)}`, 'Bearer berth_'];
+  const wrong = [
+    'Bearer x',
+    'Bearer',
+    'Basic dXNlcjpwdw==',
+    `Bearer berth_00000000_${'A'.repeat(43)}`,
+    `Bearer ${'x'.repeat(5000)}`,
+    'Bearer berth_',
+  ];
   it.each(wrong)('%s', async (authorization) => {
     for (const route of secured) {
       const { status } = await berth.anonymous()[route.method](pathOf(route)).set('authorization', authorization);

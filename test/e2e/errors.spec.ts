@@ -20,7 +20,14 @@ const problem = (answer: { status: number; body: { code?: string; field?: string
 });
 
 describe('bodies', () => {
-  it.each(['{', '{"a":}', 'nonsense', '{"taskDefinition": "x"} trailing', '{"__proto__": {"count": 2}}', '{"constructor": {"prototype": {}}}'])('malformed: %s', async (text) => {
+  it.each([
+    '{',
+    '{"a":}',
+    'nonsense',
+    '{"taskDefinition": "x"} trailing',
+    '{"__proto__": {"count": 2}}',
+    '{"constructor": {"prototype": {}}}',
+  ])('malformed: %s', async (text) => {
     expect(problem(await post(text))).toEqual({ status: 422, code: 'malformed_body' });
   });
 
@@ -50,9 +57,13 @@ describe('bodies', () => {
 
   it('says what is wrong in a sentence', async () => {
     const messages = await Promise.all(
-      [{}, { taskDefinition: 'x', count: 'two' }, { taskDefinition: 'x', count: 2.5 }, { taskDefinition: 'x', colour: 1 }, { taskDefinition: 'x', tags: { a: 'v'.repeat(300) } }].map(
-        async (body) => (await berth.as(key).post('/v1/tasks').send(body)).body.message,
-      ),
+      [
+        {},
+        { taskDefinition: 'x', count: 'two' },
+        { taskDefinition: 'x', count: 2.5 },
+        { taskDefinition: 'x', colour: 1 },
+        { taskDefinition: 'x', tags: { a: 'v'.repeat(300) } },
+      ].map(async (body) => (await berth.as(key).post('/v1/tasks').send(body)).body.message),
     );
     expect(messages).toEqual([
       'taskDefinition give either taskDefinition or definition.',
@@ -65,11 +76,14 @@ describe('bodies', () => {
 });
 
 describe('routes', () => {
-  it.each(['/', '/v1', '/v2/tasks', '/v1/tasks/1/2/3/4', '/v1/../etc/passwd', '/docs/..%2Fpackage.json', '//'])('there is none at %s', async (path) => {
-    const { status, body } = await berth.as(key).get(path);
-    expect(status).toBe(404);
-    expect(['route_not_found', 'not_found']).toContain(body.code);
-  });
+  it.each(['/', '/v1', '/v2/tasks', '/v1/tasks/1/2/3/4', '/v1/../etc/passwd', '/docs/..%2Fpackage.json', '//'])(
+    'there is none at %s',
+    async (path) => {
+      const { status, body } = await berth.as(key).get(path);
+      expect(status).toBe(404);
+      expect(['route_not_found', 'not_found']).toContain(body.code);
+    },
+  );
 
   it('405 with Allow where only the method is wrong', async () => {
     const answer = await berth.as(key).put('/v1/tasks').send({});

@@ -36,7 +36,10 @@ beforeAll(async () => {
   nobody = `127.0.0.1:${await freePort()}`;
   const authFile = join(directory, 'auth.json');
   const auth = (text: string) => ({ auth: Buffer.from(text).toString('base64') });
-  await writeFile(authFile, JSON.stringify({ auths: { [closed.address]: auth(`tester:${registryAccount.password}`), [stranger.address]: auth('me:secret') } }));
+  await writeFile(
+    authFile,
+    JSON.stringify({ auths: { [closed.address]: auth(`tester:${registryAccount.password}`), [stranger.address]: auth('me:secret') } }),
+  );
   berth = await startApi({
     BERTH_DEFAULT_REGISTRY: open.address,
     BERTH_INSECURE_REGISTRIES: [open.address, closed.address, stranger.address, nobody].join(','),
@@ -58,7 +61,10 @@ afterAll(async () => {
 });
 
 async function resolve(image: string) {
-  const { status, body } = await berth.as(key).post('/v1/task-definitions').send({ family: 'f', containers: [{ name: 'main', image }] });
+  const { status, body } = await berth
+    .as(key)
+    .post('/v1/task-definitions')
+    .send({ family: 'f', containers: [{ name: 'main', image }] });
   return { status, code: body.code, field: body.field, message: body.message, digest: body.containers?.[0].imageDigest };
 }
 
@@ -70,7 +76,11 @@ describe('real registries', () => {
     expect((await resolve(`team/app@${one}`)).digest).toBe(one);
     expect((await resolve(`${closed.address}/team/app:1.0`)).digest).toBe(two);
     expect((await resolve(`${closed.address}/team/app@${two}`)).digest).toBe(two);
-    expect(await resolve(`${closed.address}/team/none:1.0`)).toMatchObject({ status: 422, code: 'unknown_image', field: 'containers.0.image' });
+    expect(await resolve(`${closed.address}/team/none:1.0`)).toMatchObject({
+      status: 422,
+      code: 'unknown_image',
+      field: 'containers.0.image',
+    });
   });
 
   it('follows a tag that was moved, a few seconds later', async () => {
@@ -127,7 +137,12 @@ describe('a registry behind a token server', () => {
 
 describe('hostile registries', () => {
   const cases: [string, Handler, number, string][] = [
-    ['redirects to this machine', (_, response) => response.writeHead(302, { location: 'http://169.254.169.254/' }).end(), 422, 'registry_denied'],
+    [
+      'redirects to this machine',
+      (_, response) => response.writeHead(302, { location: 'http://169.254.169.254/' }).end(),
+      422,
+      'registry_denied',
+    ],
     ['allows no more requests', (_, response) => response.writeHead(429).end(), 503, 'registry_unavailable'],
     ['answers with an error', (_, response) => response.writeHead(500).end(), 503, 'registry_unavailable'],
     ['hangs up', (request) => request.socket.destroy(), 503, 'registry_unavailable'],
@@ -143,25 +158,36 @@ describe('hostile registries', () => {
       503,
       'registry_unavailable',
     ],
-    ['gives a token that would add a header', (request, response) => {
-      if (request.url?.startsWith('/token')) response.writeHead(200).end(JSON.stringify({ token: 'a\r\nX-Evil: 1' }));
-      else response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${stranger.address}/token"` }).end();
-    }, 422, 'registry_denied'],
+    [
+      'gives a token that would add a header',
+      (request, response) => {
+        if (request.url?.startsWith('/token')) response.writeHead(200).end(JSON.stringify({ token: 'a\r\nX-Evil: 1' }));
+        else response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${stranger.address}/token"` }).end();
+      },
+      422,
+      'registry_denied',
+    ],
   ];
   it.each(cases)('one that %s', async (_, handler, status, code) => {
     answer = handler;
     expect(await resolve(`${stranger.address}/app:${Math.random().toString(36).slice(2)}`)).toMatchObject({ status, code });
   });
 
-  it.each(['127.0.0.1:1/app', 'localhost:1/app', '169.254.169.254/app', '[::1]:1/app', '[::ffff:7f00:1]:1/app', '0.0.0.0:1/app', '2130706433:1/app'])(
-    'an address that is not to be called: %s',
-    async (image) => {
-      expect(await resolve(image)).toMatchObject({ status: 422, code: 'registry_denied' });
-    },
-  );
+  it.each([
+    '127.0.0.1:1/app',
+    'localhost:1/app',
+    '169.254.169.254/app',
+    '[::1]:1/app',
+    '[::ffff:7f00:1]:1/app',
+    '0.0.0.0:1/app',
+    '2130706433:1/app',
+  ])('an address that is not to be called: %s', async (image) => {
+    expect(await resolve(image)).toMatchObject({ status: 422, code: 'registry_denied' });
+  });
 
   it('a digest in the answer that is none is not believed', async () => {
-    answer = (request, response) => response.writeHead(200, { 'docker-content-digest': 'sha256:<script>' }).end(request.method === 'GET' ? 'manifest' : undefined);
+    answer = (request, response) =>
+      response.writeHead(200, { 'docker-content-digest': 'sha256:<script>' }).end(request.method === 'GET' ? 'manifest' : undefined);
     const { digest: own } = await resolve(`${stranger.address}/odd:1`);
     expect(own).toBe(`sha256:${createHash('sha256').update('manifest').digest('hex')}`);
   });

@@ -47,14 +47,44 @@ describe('POST /v1/task-definitions', () => {
   it.each([
     ['an unknown field', { colour: 'red' }, 'colour', 'invalid_request'],
     ['a size that is too small', { memoryMiB: 1 }, 'memoryMiB', 'invalid_request'],
-    ['a field of a container', { containers: [{ name: 'main', image: 'busybox', comand: ['ls'] }] }, 'containers.0.comand', 'invalid_request'],
-    ['two containers of one name', { containers: [{ name: 'a', image: 'busybox' }, { name: 'a', image: 'busybox' }] }, 'containers.1.name', 'invalid_request'],
+    [
+      'a field of a container',
+      { containers: [{ name: 'main', image: 'busybox', comand: ['ls'] }] },
+      'containers.0.comand',
+      'invalid_request',
+    ],
+    [
+      'two containers of one name',
+      {
+        containers: [
+          { name: 'a', image: 'busybox' },
+          { name: 'a', image: 'busybox' },
+        ],
+      },
+      'containers.1.name',
+      'invalid_request',
+    ],
     ['no containers', { containers: [] }, 'containers', 'invalid_request'],
     ['NUL in an argument', { containers: [{ name: 'a', image: 'busybox', command: ['\0'] }] }, 'containers.0.command.0', 'invalid_request'],
     ['half a surrogate pair', { tags: { mood: '\ud83d' } }, 'tags.mood', 'invalid_request'],
-    ['an image that is not there', { containers: [{ name: 'a', image: 'busybox' }, { name: 'b', image: 'nope:1' }] }, 'containers.1.image', 'unknown_image'],
+    [
+      'an image that is not there',
+      {
+        containers: [
+          { name: 'a', image: 'busybox' },
+          { name: 'b', image: 'nope:1' },
+        ],
+      },
+      'containers.1.image',
+      'unknown_image',
+    ],
     ['a tag that is not there', { containers: [{ name: 'a', image: 'busybox:nope' }] }, 'containers.0.image', 'unknown_image'],
-    ['a digest that is not there', { containers: [{ name: 'a', image: `busybox@sha256:${'0'.repeat(64)}` }] }, 'containers.0.image', 'unknown_image'],
+    [
+      'a digest that is not there',
+      { containers: [{ name: 'a', image: `busybox@sha256:${'0'.repeat(64)}` }] },
+      'containers.0.image',
+      'unknown_image',
+    ],
   ])('refuses %s, names the field and keeps nothing', async (_, change, field, code) => {
     const { status, body } = await register(definition('refused', change));
     expect({ status, code: body.code, field: body.field }).toEqual({ status: 422, code, field });

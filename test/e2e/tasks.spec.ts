@@ -31,7 +31,14 @@ describe('POST /v1/tasks', () => {
     const first = await run({ definition: inline('web'), count: 3, name: 'blue', tags: { team: 'a' } }).expect(201);
     expect(first.body.items).toHaveLength(3);
     for (const task of first.body.items as Task[]) {
-      expect(task).toMatchObject({ state: 'pending', desiredState: 'running', taskDefinition: 'web:1', name: 'blue', tags: { team: 'a' }, host: null });
+      expect(task).toMatchObject({
+        state: 'pending',
+        desiredState: 'running',
+        taskDefinition: 'web:1',
+        name: 'blue',
+        tags: { team: 'a' },
+        host: null,
+      });
       expect(task.containers).toMatchObject([{ name: 'main', image: 'busybox', state: 'waiting', exitCode: null }]);
     }
     const shown = await berth.as(key).get(`/v1/tasks/${first.body.items[0].id}`).expect(200);
@@ -56,20 +63,36 @@ describe('POST /v1/tasks', () => {
     ['no tasks', { taskDefinition: 'web', count: 0 }, 'count'],
     ['too many tasks', { taskDefinition: 'web', count: 1001 }, 'count'],
     ['a privileged field', { taskDefinition: 'web', tenantId: randomUUID() }, 'tenantId'],
-    ['an override for a container that it has not', { definition: inline('web'), overrides: { containers: [{ name: 'other' }] } }, 'overrides.containers.0.name'],
+    [
+      'an override for a container that it has not',
+      { definition: inline('web'), overrides: { containers: [{ name: 'other' }] } },
+      'overrides.containers.0.name',
+    ],
     ['NUL in a tag', { taskDefinition: 'web', tags: { a: '\0' } }, 'tags.a'],
-    ['a size below a container’s', { definition: inline('lim', { containers: [{ name: 'a', image: 'busybox', memoryMiB: 100 }] }), overrides: { memoryMiB: 50 } }, 'overrides.memoryMiB'],
+    [
+      'a size below a container’s',
+      { definition: inline('lim', { containers: [{ name: 'a', image: 'busybox', memoryMiB: 100 }] }), overrides: { memoryMiB: 50 } },
+      'overrides.memoryMiB',
+    ],
   ])('refuses %s and makes nothing', async (_, body, field) => {
     await run({ definition: inline('web') }).expect(201);
     const before = await count();
     const answer = await run(body);
-    expect({ status: answer.status, code: answer.body.code, field: answer.body.field }).toEqual({ status: 422, code: 'invalid_request', field });
+    expect({ status: answer.status, code: answer.body.code, field: answer.body.field }).toEqual({
+      status: 422,
+      code: 'invalid_request',
+      field,
+    });
     expect(await count()).toBe(before);
   });
 
   it('names the image of an inline definition that is not there', async () => {
     const { status, body } = await run({ definition: { family: 'x', containers: [{ name: 'a', image: 'missing' }] } });
-    expect({ status, code: body.code, field: body.field }).toEqual({ status: 422, code: 'unknown_image', field: 'definition.containers.0.image' });
+    expect({ status, code: body.code, field: body.field }).toEqual({
+      status: 422,
+      code: 'unknown_image',
+      field: 'definition.containers.0.image',
+    });
   });
 
   it('has no definition of another tenant', async () => {
@@ -182,7 +205,11 @@ describe('GET /v1/tasks', () => {
     const first = await list('?limit=5');
     await run({ definition: inline('late'), count: 3 }, tenant.key).expect(201);
     const rest = await list(`?limit=500&cursor=${first.nextCursor}`);
-    expect(ids([...first.items, ...rest.items]).filter((id) => ids(all).includes(id)).sort()).toEqual(ids(all).sort());
+    expect(
+      ids([...first.items, ...rest.items])
+        .filter((id) => ids(all).includes(id))
+        .sort(),
+    ).toEqual(ids(all).sort());
     expect(rest.items.some((task) => task.taskDefinition.startsWith('late'))).toBe(false);
   });
 
@@ -249,13 +276,21 @@ describe('POST /v1/tasks/:id/stop', () => {
       ['pending', 'Submitted; waiting for a host.'],
       ['stopped', 'enough'],
     ]);
-    expect((await berth.as(key).get(`/v1/tasks/${task.id}/cost`)).body).toMatchObject({ total: '0', live: false, durationMs: 0, lines: [] });
+    expect((await berth.as(key).get(`/v1/tasks/${task.id}/cost`)).body).toMatchObject({
+      total: '0',
+      live: false,
+      durationMs: 0,
+      lines: [],
+    });
   });
 
   it('asks the host of a running task, and writes the request down', async () => {
     const task = (await run({ definition: inline('busy') }).expect(201)).body.items[0] as Task;
     await berth.database.query("INSERT INTO hosts (id, name, state) VALUES ($1, 'h1', 'active')", [randomUUID()]);
-    await berth.database.query("UPDATE tasks SET state = 'running', started_at = now(), host_id = (SELECT id FROM hosts WHERE name = 'h1') WHERE id = $1", [task.id]);
+    await berth.database.query(
+      "UPDATE tasks SET state = 'running', started_at = now(), host_id = (SELECT id FROM hosts WHERE name = 'h1') WHERE id = $1",
+      [task.id],
+    );
     const answer = await berth.as(key).post(`/v1/tasks/${task.id}/stop`).expect(200);
     expect(answer.body).toMatchObject({ state: 'running', desiredState: 'stopped', stopCode: null, host: { name: 'h1' } });
     const [row] = await berth.database.query('SELECT desired_stop_code, desired_stop_reason FROM tasks WHERE id = $1', [task.id]);
@@ -268,7 +303,11 @@ describe('POST /v1/tasks/:id/stop', () => {
 
   it('refuses a reason that is too long', async () => {
     const task = (await run({ definition: inline('halt') }).expect(201)).body.items[0] as Task;
-    await berth.as(key).post(`/v1/tasks/${task.id}/stop`).send({ reason: 'x'.repeat(257) }).expect(422);
+    await berth
+      .as(key)
+      .post(`/v1/tasks/${task.id}/stop`)
+      .send({ reason: 'x'.repeat(257) })
+      .expect(422);
     expect((await berth.as(key).get(`/v1/tasks/${task.id}`)).body.state).toBe('pending');
   });
 });

@@ -64,7 +64,10 @@ export async function startApi(environment: Record<string, string> = {}): Promis
     anonymous: () => request.agent(url),
     newKey,
     async newTenant(role = 'owner') {
-      const answer = await operator.post('/v1/tenants').send({ name: `t-${randomBytes(6).toString('hex')}` }).expect(201);
+      const answer = await operator
+        .post('/v1/tenants')
+        .send({ name: `t-${randomBytes(6).toString('hex')}` })
+        .expect(201);
       const { id } = answer.body as Tenant;
       return { id, key: await newKey(id, role) };
     },

@@ -20,7 +20,13 @@ export async function pushTinyImage(address: string, name: string, tag: string, 
     config: { mediaType: 'application/vnd.oci.image.config.v1+json', ...(await blob(JSON.stringify({ text }))) },
     layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', ...(await blob(`layer ${text}`)) }],
   });
-  await must(fetch(`http://${address}/v2/${name}/manifests/${tag}`, { method: 'PUT', headers: { ...headers, 'content-type': mediaType }, body: manifest }));
+  await must(
+    fetch(`http://${address}/v2/${name}/manifests/${tag}`, {
+      method: 'PUT',
+      headers: { ...headers, 'content-type': mediaType },
+      body: manifest,
+    }),
+  );
   return digestOf(manifest);
 }
 
