@@ -1,0 +1,92 @@
+// Logs of real containers: while they run, after their end, through rotations, and under a flood.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startRegistry, type TestRegistry } from '../support/registry.js';
+import { type RuntimeHost, runtimeHost } from '../support/runtime-host.js';
+import { containerSpec, exitOf, runToEnd, startTask, taskSpec, until } from '../support/runtime-task.js';
+
+let registry: TestRegistry;
+let host: RuntimeHost;
+let image: string;
+const maxFileBytes = 256 * 1024;
+
+beforeAll(async () => {
+  registry = await startRegistry();
+  image = await registry.push('busybox', {});
+  host = await runtimeHost({
+    insecureRegistries: [registry.address],
+    logs: { maxFileBytes, maxRotatedFiles: 3, retentionMs: 3_600_000, maxTotalBytes: 1024 ** 3 },
+  });
+  await host.call.start([]);
+});
+
+afterAll(async () => {
+  await host?.destroy();
+  await registry?.stop();
+});
+
+const sh = (script: string, more = {}) => taskSpec([containerSpec(image, ['sh', '-c', script], more)]);
+
+describe('logs', () => {
+  it('tell the streams apart and outlive the task', async () => {
+    const task = sh('echo out; sleep 0.2; echo err >&2; sleep 0.2; printf unfinished');
+    const { stdout, stderr } = await runToEnd(host, task);
+    expect([stdout, stderr]).toEqual(['out\nunfinished', 'err\n']);
+    const after = await host.call.logs(task.taskId, { tail: 1 });
+    expect(after).toMatchObject([{ container: 'main', stream: 'stdout', text: 'unfinished', partial: true }]);
+  });
+
+  it('are followed to the end of the task, by name of the container or all together', async () => {
+    const containers = ['a', 'b'].map((name) =>
+      containerSpec(image, ['sh', '-c', `for i in 1 2 3; do echo ${name}$i; sleep 0.3; done`], { name }),
+    );
+    const task = taskSpec(containers);
+    await startTask(host, task);
+    const [all, one] = [
+      host.call.logs(task.taskId, { follow: true }),
+      host.call.logs(task.taskId, { follow: true, container: 'b', tail: 0 }),
+    ];
+    for (const { name } of containers) await exitOf(host, task.taskId, name);
+    await host.call.cleanup(task.taskId);
+    expect((await all).map((line) => line.text).sort()).toEqual(['a1', 'a2', 'a3', 'b1', 'b2', 'b3']);
+    expect((await one).every((line) => line.container === 'b')).toBe(true);
+    expect((await one).at(-1)?.text).toBe('b3');
+  });
+
+  it('are put aside when they grow, and no line is lost to a follower or a reader', async () => {
+    // About 500 KB in ten bursts: one rotation or two, slow enough for a look every two seconds.
+    const task = sh(
+      'x=$(head -c 150 /dev/zero | tr "\\0" x); i=0; while [ $i -lt 3000 ]; do echo "line $i $x"; i=$((i+1)); [ $((i%300)) = 0 ] && sleep 0.7; done; echo last',
+    );
+    await startTask(host, task);
+    const following = host.call.logs(task.taskId, { follow: true, tail: 10_000 });
+    await exitOf(host, task.taskId);
+    const files = await host.sh(`ls ${host.dataDirectory}/logs/${task.taskId}`);
+    await host.call.cleanup(task.taskId);
+    expect(files).toContain('main.log.1');
+    const numbers = (lines: { text: string }[]) =>
+      lines
+        .map((line) => /^line (\d+)/.exec(line.text)?.[1])
+        .filter((found) => found !== undefined)
+        .map(Number);
+    const whole = Array.from({ length: 3000 }, (_, index) => index);
+    expect(numbers(await following)).toEqual(whole);
+    expect(numbers(await host.call.logs(task.taskId, { tail: 10_000 }))).toEqual(whole);
+  });
+
+  it('stay bounded under a flood and an endless line, and the task goes on', async () => {
+    const task = sh('head -c 50000000 /dev/zero | tr "\\0" x; yes | head -c 3000000; echo done');
+    await startTask(host, task);
+    let largest = 0;
+    await until(async () => {
+      largest = Math.max(largest, Number((await host.sh(`du -sb ${host.dataDirectory}/logs/${task.taskId} | cut -f1`)).trim()));
+      return (await host.call.observe(task.taskId, 'main')).is === 'exited';
+    });
+    expect((await exitOf(host, task.taskId)).exitCode).toBe(0);
+    // conmon's own cap holds for the current file between two looks, and what was put aside is at most as large.
+    expect(largest).toBeLessThan(4 * 8 * maxFileBytes + 1024 * 1024);
+    const lines = await host.call.logs(task.taskId, { tail: 5 });
+    expect(lines.at(-1)?.text).toBe('done');
+    expect(lines.every((line) => line.text.length <= 64 * 1024)).toBe(true);
+    await host.call.cleanup(task.taskId);
+  });
+});
