@@ -15,7 +15,9 @@ import type {
 } from '../../src/placement/engine/types.js';
 
 /** How many operations all properties of a file run in sum; a million takes minutes. */
-export const operations = Number(process.env.BERTH_OPERATIONS ?? 6000);
+export const operations = Number(process.env.BERTH_OPERATIONS ?? 3000);
+/** For a machine that has much else to do; shrinking a failure takes longest. */
+export const patienceMs = 120_000 + 4 * operations;
 
 export interface Step {
   readonly what: number;

@@ -1,7 +1,7 @@
 // The grid against the exhaustive scan, over random churn with removals, drains, evictions, gangs and mixed constraints.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Churn, operations, type Step, stepArb } from '../../../test/support/placement-churn.js';
+import { Churn, operations, patienceMs, type Step, stepArb } from '../../../test/support/placement-churn.js';
 import { Engine } from './engine.js';
 import { bestHost } from './oracle.js';
 import { scoreOf, scoreTerms } from './score.js';
@@ -38,17 +38,25 @@ function run(steps: readonly Step[], maxHosts: number, terms: number): void {
 const stepsArb = (length: number) => fc.array(stepArb, { minLength: length / 2, maxLength: length, size: 'max' });
 
 describe('search', () => {
-  it('finds what the scan finds, when no cell holds more hosts than are probed', () => {
-    fc.assert(
-      fc.property(stepsArb(200), (steps) => run(steps, 8, exact)),
-      { numRuns: Math.ceil(operations / 2 / 150) },
-    );
-  });
+  it(
+    'finds what the scan finds, when no cell holds more hosts than are probed',
+    () => {
+      fc.assert(
+        fc.property(stepsArb(200), (steps) => run(steps, 8, exact)),
+        { numRuns: Math.ceil(operations / 2 / 150) },
+      );
+    },
+    patienceMs,
+  );
 
-  it('agrees on everything but the space left over, however many hosts share a cell', () => {
-    fc.assert(
-      fc.property(stepsArb(1200), (steps) => run(steps, 60, beforeSpace)),
-      { numRuns: Math.ceil(operations / 2 / 900) },
-    );
-  });
+  it(
+    'agrees on everything but the space left over, however many hosts share a cell',
+    () => {
+      fc.assert(
+        fc.property(stepsArb(1200), (steps) => run(steps, 60, beforeSpace)),
+        { numRuns: Math.ceil(operations / 2 / 900) },
+      );
+    },
+    patienceMs,
+  );
 });

@@ -1,7 +1,7 @@
 // Simulations leave no trace, logs replay bit by bit, and counters stay the sums of what they count.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Churn, operations, type Step, stepArb } from '../../../test/support/placement-churn.js';
+import { Churn, operations, patienceMs, type Step, stepArb } from '../../../test/support/placement-churn.js';
 import { at, type Column, dimensions } from './columns.js';
 import { Engine } from './engine.js';
 import type { Command, Outcome } from './types.js';
@@ -54,23 +54,31 @@ function audit(engine: Engine): void {
 }
 
 describe('the undo log', () => {
-  it('takes simulations back so well that a replay without them decides the same', () => {
-    fc.assert(
-      fc.property(steps(300), steps(30), (all, trial) => {
-        const first = play(all, trial, 10);
-        const replay = new Engine();
-        expect(first.log.map((command) => replay.apply(command))).toEqual(first.outcomes);
-      }),
-      { numRuns: Math.ceil(operations / 3 / 900) },
-    );
-  });
+  it(
+    'takes simulations back so well that a replay without them decides the same',
+    () => {
+      fc.assert(
+        fc.property(steps(300), steps(30), (all, trial) => {
+          const first = play(all, trial, 10);
+          const replay = new Engine();
+          expect(first.log.map((command) => replay.apply(command))).toEqual(first.outcomes);
+        }),
+        { numRuns: Math.ceil(operations / 3 / 900) },
+      );
+    },
+    patienceMs,
+  );
 
-  it('keeps counters true', () => {
-    fc.assert(
-      fc.property(steps(300), steps(30), (all, trial) => audit(play(all, trial, 50).engine)),
-      { numRuns: Math.ceil(operations / 3 / 350) },
-    );
-  });
+  it(
+    'keeps counters true',
+    () => {
+      fc.assert(
+        fc.property(steps(300), steps(30), (all, trial) => audit(play(all, trial, 50).engine)),
+        { numRuns: Math.ceil(operations / 3 / 350) },
+      );
+    },
+    patienceMs,
+  );
 });
 
 describe('a trial inside a trial', () => {
