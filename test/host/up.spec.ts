@@ -12,6 +12,9 @@ import { overlaps } from '../../src/standalone/plan.js';
 import { type Rest, restClient } from '../../src/standalone/rest.js';
 import { type Bin, binWith, fourFreePorts, leftovers, pidsOf } from '../support/standalone.js';
 
+/** Whole starts and stops, on a machine that may be busy with other tests, and may have to build first. */
+const slowMs = 400_000;
+
 interface ContextFile {
   current: string;
   contexts: Record<string, { url: string; apiKey: string; operatorKey: string }>;
@@ -35,12 +38,12 @@ beforeAll(async () => {
   expect(output).toContain(`http://127.0.0.1:${port}/docs`);
   rest = restClient(`http://127.0.0.1:${port}`, (await context()).apiKey);
   conf = Object.fromEntries([...(await readFile(join(data, 'berth.conf'), 'utf8')).matchAll(/^(\w+)=(.*)$/gm)].map((m) => [m[1], m[2]]));
-});
+}, slowMs);
 
 afterAll(async () => {
   await bin('down', '--data', data, '--wipe');
   await rm(directory, { recursive: true, force: true });
-});
+}, slowMs);
 
 async function context() {
   const file = JSON.parse(await readFile(join(directory, 'config.json'), 'utf8')) as ContextFile;
@@ -147,7 +150,7 @@ it('keeps tasks running when the agent is killed, and finds what ended meanwhile
   await Promise.all(sleepers.map(({ id }) => until(id, stopped)));
 });
 
-it('goes on after the supervisor was killed: the next bin/up takes over, and tasks run on', async () => {
+it('goes on after the supervisor was killed: the next bin/up takes over, and tasks run on', { timeout: slowMs }, async () => {
   const marker = `sleep 9${process.pid}`;
   const [{ id } = { id: '' }] = await run(marker);
   await until(id, running);
@@ -160,7 +163,7 @@ it('goes on after the supervisor was killed: the next bin/up takes over, and tas
   expect(pidsOf(marker)).toEqual(before);
 });
 
-it('stops everything with bin/down, also twice, and keeps the data for the next bin/up', async () => {
+it('stops everything with bin/down, also twice, and keeps the data for the next bin/up', { timeout: slowMs }, async () => {
   const [{ id } = { id: '' }] = await run('sleep 1000');
   await until(id, running);
   for (const time of ['first', 'second']) {
@@ -173,7 +176,7 @@ it('stops everything with bin/down, also twice, and keeps the data for the next 
   expect(await until(id, stopped)).toMatchObject({ stopCode: 'HostShutdown' });
 });
 
-it('leaves no trace after bin/down --wipe, even when the supervisor was killed', async () => {
+it('leaves no trace after bin/down --wipe, even when the supervisor was killed', { timeout: slowMs }, async () => {
   const [{ id } = { id: '' }] = await run('sleep 1000');
   await until(id, running);
   process.kill(await pidIn('supervisor'), 'SIGKILL');
