@@ -2,7 +2,7 @@
 // connect. Looks for many hosts at once, one look at a time; what arrives meanwhile waits for the next.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DesiredTask, HostId } from '@berth/contract';
-import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { DataSource } from 'typeorm';
 import { LOGGER } from '../db/db.module.js';
@@ -17,7 +17,7 @@ const lookAnywayMs = 30_000;
 const retryMs = 1_000;
 
 @Injectable()
-export class DesiredSync implements OnModuleInit, OnApplicationShutdown {
+export class DesiredSync implements OnModuleInit, OnModuleDestroy {
   private dirty = new Set<HostId>();
   private working: Promise<void> | null = null;
   private stopped = false;
@@ -46,7 +46,7 @@ export class DesiredSync implements OnModuleInit, OnApplicationShutdown {
     });
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  async onModuleDestroy(): Promise<void> {
     this.stopped = true;
     this.unsubscribe();
     if (this.timer) clearInterval(this.timer);

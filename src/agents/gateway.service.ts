@@ -6,7 +6,7 @@ import { hostname } from 'node:os';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { agentPaths, type HostId, maxFrameBytes } from '@berth/contract';
-import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
 import type { Config } from '../config.js';
@@ -21,7 +21,7 @@ const certificateRenewalMs = 24 * 60 * 60 * 1000;
 const closeGraceMs = 2_000;
 
 @Injectable()
-export class Gateway implements OnModuleInit, OnApplicationShutdown {
+export class Gateway implements OnModuleInit, OnModuleDestroy {
   private server: Server | null = null;
   private renewal: NodeJS.Timeout | null = null;
   private readonly sockets = new WebSocketServer({ noServer: true, maxPayload: maxFrameBytes, perMessageDeflate: false });
@@ -40,7 +40,7 @@ export class Gateway implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** Agents are told to come back, and soon: another replica or the next version takes them. */
-  async onApplicationShutdown(): Promise<void> {
+  async onModuleDestroy(): Promise<void> {
     if (!this.server) return;
     if (this.renewal) clearInterval(this.renewal);
     const closed = new Promise((resolve) => this.server?.close(resolve));
@@ -77,6 +77,7 @@ export class Gateway implements OnModuleInit, OnApplicationShutdown {
       server.once('error', reject);
       server.listen(port, host, resolve);
     });
+    server.on('error', (err) => this.logger.error({ err }, 'the gateway’s server failed'));
     this.renewal = setInterval(() => void this.renew(), certificateRenewalMs);
     this.logger.info({ host, port, authority: this.authority.fingerprint }, 'waiting for agents');
   }

@@ -1,7 +1,7 @@
 // Notes which hosts are there: at their hello all they say of themselves, then that they were heard. Heartbeats are one
 // statement a second for all hosts, on a connection of its own, so that a busy pool never looks like dead hosts.
 import type { Hello, HostId } from '@berth/contract';
-import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { DataSource } from 'typeorm';
@@ -15,7 +15,7 @@ const flushMs = 1_000;
 const reconnectAfterMs = 500;
 
 @Injectable()
-export class HostPresence implements OnModuleInit, OnApplicationShutdown {
+export class HostPresence implements OnModuleInit, BeforeApplicationShutdown {
   private heardHosts = new Set<HostId>();
   private readonly lane: pg.Pool;
   private timer: NodeJS.Timeout | null = null;
@@ -56,7 +56,7 @@ export class HostPresence implements OnModuleInit, OnApplicationShutdown {
     this.heardHosts.add(hostId);
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  async beforeApplicationShutdown(): Promise<void> {
     if (this.timer) clearInterval(this.timer);
     await this.flushing;
     await this.lane.end();

@@ -2,7 +2,7 @@
 // A submit is answered after the commit, so an acknowledged report is never lost.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DesiredTask, type HostId, isTerminal, type TaskId, type TaskReport, type UsageRecord } from '@berth/contract';
-import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { Counter, Histogram } from 'prom-client';
 import { DataSource } from 'typeorm';
@@ -36,7 +36,7 @@ const reportsPerTransaction = 2_000;
 const retryMs = { first: 100, most: 2_000 };
 
 @Injectable()
-export class ReportIntake implements OnApplicationShutdown {
+export class ReportIntake implements BeforeApplicationShutdown {
   private readonly queue: Waiting[] = [];
   private working: Promise<void> | null = null;
   private stopped = false;
@@ -62,7 +62,7 @@ export class ReportIntake implements OnApplicationShutdown {
     });
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  async beforeApplicationShutdown(): Promise<void> {
     this.stopped = true;
     await this.working;
     for (const { reject } of this.queue.splice(0)) reject(new Error('shutting down'));

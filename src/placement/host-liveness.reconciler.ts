@@ -1,6 +1,6 @@
 // Finds hosts that have gone silent: first no new tasks for them, later their tasks are given up. Rereads everything on
 // each run; only the leader's runs count. Coming back is the gateway's business (agents/host-presence).
-import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { DataSource } from 'typeorm';
 import type { Config } from '../config.js';
@@ -18,7 +18,7 @@ interface Watch {
 }
 
 @Injectable()
-export class HostLiveness implements OnModuleInit, OnApplicationShutdown {
+export class HostLiveness implements OnModuleInit, OnModuleDestroy {
   private watch: Watch | null = null;
   private timer: NodeJS.Timeout | null = null;
   private running: Promise<void> | null = null;
@@ -40,7 +40,7 @@ export class HostLiveness implements OnModuleInit, OnApplicationShutdown {
     this.timer = setInterval(() => this.run(), this.everyMs);
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  async onModuleDestroy(): Promise<void> {
     if (this.timer) clearInterval(this.timer);
     await this.running;
   }

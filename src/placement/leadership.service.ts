@@ -2,7 +2,7 @@
 // its length, and steps down by its own monotonic clock when it could not. The database's check of the epoch in every
 // write is what makes this safe; stepping down only saves useless work.
 import { randomUUID } from 'node:crypto';
-import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { DataSource } from 'typeorm';
 import type { Config } from '../config.js';
@@ -10,12 +10,13 @@ import { CONFIG, LOGGER } from '../db/db.module.js';
 import { acquireLease, type Lease, releaseLease, renewLease } from './lease.store.js';
 
 @Injectable()
-export class Leadership implements OnApplicationShutdown {
+export class Leadership implements BeforeApplicationShutdown {
   /** Unique to this process's life: a replica started again under its name is another holder. */
   private readonly holder: string;
   private held: Lease | null = null;
   private heldUntilMs = 0;
   private timer: NodeJS.Timeout | null = null;
+  private busy = false;
   private running: Promise<void> = Promise.resolve();
   private readonly listeners: (() => void)[] = [];
 
@@ -56,7 +57,8 @@ export class Leadership implements OnApplicationShutdown {
     this.timer = null;
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  /** After the scheduler has stopped (onModuleDestroy), and before the connections are closed. */
+  async beforeApplicationShutdown(): Promise<void> {
     this.pause();
     await this.running;
     if (this.held) await releaseLease(this.db, this.held).catch((err) => this.logger.warn({ err }, 'the lease could not be given back'));
@@ -73,8 +75,6 @@ export class Leadership implements OnApplicationShutdown {
         this.busy = false;
       });
   }
-  private busy = false;
-
   private async renewOrAcquire(): Promise<void> {
     // Counted from before the request: the database's term began later, so ours ends first.
     const askedAtMs = performance.now();

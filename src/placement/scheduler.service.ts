@@ -1,6 +1,6 @@
 // Places pending tasks: reads, decides (place.ts), commits, hands over to the agents. One pass at a time; a wake-up
 // during a pass makes another one. The slow timer is the retry for whatever went wrong and for signals that got lost.
-import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { Histogram } from 'prom-client';
 import { DataSource } from 'typeorm';
@@ -20,7 +20,7 @@ const retryMs = 5_000;
 const reasonsEveryMs = 1_000;
 
 @Injectable()
-export class Scheduler implements OnModuleInit, OnApplicationShutdown {
+export class Scheduler implements OnModuleInit, OnModuleDestroy {
   private retry: NodeJS.Timeout | null = null;
   private unsubscribe: () => void = () => {};
   private pass: Promise<void> | null = null;
@@ -62,7 +62,7 @@ export class Scheduler implements OnModuleInit, OnApplicationShutdown {
       });
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  async onModuleDestroy(): Promise<void> {
     this.stopped = true;
     if (this.retry) clearInterval(this.retry);
     if (this.laterReasons) clearTimeout(this.laterReasons);

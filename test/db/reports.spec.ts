@@ -26,7 +26,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await intake.onApplicationShutdown();
+  await intake.beforeApplicationShutdown();
   await db.destroy();
   await database.drop();
 });

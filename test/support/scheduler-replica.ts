@@ -38,9 +38,9 @@ export async function startReplica(databaseUrl: string, name: string, settings: 
     leadership,
     scheduler,
     async close() {
-      await scheduler.onApplicationShutdown();
-      await liveness.onApplicationShutdown();
-      await leadership.onApplicationShutdown();
+      await scheduler.onModuleDestroy();
+      await liveness.onModuleDestroy();
+      await leadership.beforeApplicationShutdown();
       await signals.stop();
       await db.destroy();
     },
