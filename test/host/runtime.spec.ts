@@ -1,5 +1,7 @@
 // A container's life on a real host: what it finds inside, how it ends, and what the runtime says of it.
+import { rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runtimeDefaults } from '../../agent/src/runtime/options.js';
 import { startRegistry, type TestRegistry } from '../support/registry.js';
 import { type RuntimeCallError, type RuntimeHost, runtimeHost } from '../support/runtime-host.js';
 import { containerSpec, exitOf, runToEnd, startTask, taskSpec, until } from '../support/runtime-task.js';
@@ -92,6 +94,23 @@ describe('what a container finds inside', () => {
     const text = lines.map((line) => line.text).join('\n');
     expect(text).toContain('over loopback');
     expect(text).toMatch(/only-here: No such file/);
+  });
+});
+
+describe('an image', () => {
+  it('of several layers is put together as its builder meant it, and not changed by who uses it', async () => {
+    const layered = await registry.push('layered', {
+      script: 'mkdir $m/data; echo one >$m/data/kept; echo gone >$m/data/removed',
+      layers: [
+        'rm $m/data/removed; echo two >$m/data/added',
+        'echo three >$m/data/kept; chown 1000:1001 $m/data/added; chmod 640 $m/data/added',
+      ],
+    });
+    const script = 'cd /data; ls; cat kept; stat -c "%u:%g %a" added; echo changed >kept';
+    for (let turn = 0; turn < 2; turn++) {
+      const { stdout } = await runToEnd(host, taskSpec([containerSpec(layered, ['sh', '-c', script])]));
+      expect(stdout).toBe('added\nkept\nthree\n1000:1001 640\n');
+    }
   });
 });
 
@@ -205,5 +224,24 @@ describe('what cannot be started', () => {
     expect(error?.stopCode).toBe('ImagePullFailed');
     expect(error?.message).toMatch(message);
     await host.call.cleanup(task.taskId);
+  });
+
+  it('a crun that hangs is ended, and nothing of the container is left', async () => {
+    const hanging = `${host.dataDirectory}-crun`;
+    await writeFile(hanging, '#!/bin/sh\ncase "$*" in *create*) sleep 600 ;; *) exec /usr/bin/crun "$@" ;; esac\n', { mode: 0o755 });
+    const stuck = await runtimeHost({
+      insecureRegistries: [registry.address],
+      createTimeoutMs: 2000,
+      programs: { ...runtimeDefaults.programs, crun: hanging },
+    });
+    await stuck.call.start([]);
+    const task = sh('true');
+    const error = await failure(startTask(stuck, task));
+    expect([error?.stopCode, error?.message]).toEqual(['RuntimeFailed', expect.stringMatching(/did not answer within 2 s/)]);
+    expect(await stuck.call.observe(task.taskId, 'main')).toEqual({ is: 'absent' });
+    await stuck.call.cleanup(task.taskId);
+    expect(await stuck.sh(`pgrep -f -- '${hanging}[ ]' || echo none`)).toBe('none\n');
+    await stuck.destroy();
+    await rm(hanging);
   });
 });

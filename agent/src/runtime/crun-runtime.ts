@@ -28,8 +28,6 @@ import { unmount } from './syscalls.js';
 import { writeTaskFiles } from './task-files.js';
 import { every } from './timers.js';
 
-const programs = { conmon: '/usr/bin/conmon', crun: '/usr/bin/crun' };
-const initProgram = '/usr/bin/catatonit';
 const rotateEveryMs = 2000;
 const removeLogsEveryMs = 10 * 60_000;
 const sigkill = 9;
@@ -42,7 +40,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   requireUsable(options);
   const paths = pathsOf(options.instance, options.dataDirectory);
   const groups = cgroups();
-  const report = await inspectHost(options, programs, groups);
+  const report = await inspectHost(options, groups);
   const subnet = parseSubnet(options.subnet);
   const net = network(paths, subnet);
   const maker = sandboxMaker(paths, net, subnet, options.uidBase);
@@ -54,11 +52,9 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const launching: LaunchHost = {
     options,
     paths,
-    programs,
     groups,
     seccomp: seccompProfile(process.arch),
     rlimits: ownRlimits(),
-    initProgram,
     startByFifo: report.startByFifo,
   };
   let exits: ExitWatch | null = null;

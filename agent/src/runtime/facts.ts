@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { arch, cpus, hostname, release, totalmem } from 'node:os';
 import type { Capacity } from '@berth/contract';
 import type { Cgroups } from './cgroup.js';
-import type { Programs } from './monitor.js';
 import type { RuntimeOptions } from './options.js';
 import { mustRun } from './programs.js';
 import type { HostFacts } from './runtime.js';
@@ -18,10 +17,10 @@ const versionTimeoutMs = 10_000;
 const crunVersionsWithFifo = /^1\.8(\.|$)/;
 
 /** Throws an error that says what is missing. */
-export async function inspectHost(options: RuntimeOptions, programs: Programs, groups: Cgroups): Promise<HostReport> {
+export async function inspectHost(options: RuntimeOptions, groups: Cgroups): Promise<HostReport> {
   if (process.getuid?.() !== 0) throw new Error('The agent must be run by root, for it makes namespaces and mounts.');
   requireKernel(release());
-  const [crun, conmon] = await Promise.all([versionOf(programs.crun), versionOf(programs.conmon)]);
+  const [crun, conmon] = await Promise.all([versionOf(options.programs.crun), versionOf(options.programs.conmon)]);
   return {
     facts: {
       capacity: options.capacity ?? capacityOf(cpus().length, totalmem(), options.uidRanges),

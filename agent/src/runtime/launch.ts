@@ -9,7 +9,7 @@ import { bundleFault } from './check-bundle.js';
 import { resolveUser } from './container-user.js';
 import { programFault } from './executable.js';
 import type { Image } from './image-store.js';
-import { CreateError, createContainer, type Programs } from './monitor.js';
+import { CreateError, createContainer } from './monitor.js';
 import type { RuntimeOptions } from './options.js';
 import type { Paths } from './paths.js';
 import { mustRun } from './programs.js';
@@ -22,11 +22,9 @@ import { startErrorOf } from './start-failure.js';
 export interface LaunchHost {
   readonly options: RuntimeOptions;
   readonly paths: Paths;
-  readonly programs: Programs;
   readonly groups: Cgroups;
   readonly seccomp: SeccompProfile;
   readonly rlimits: readonly Rlimit[];
-  readonly initProgram: string;
   /** Whether this crun's containers may be let go by writing to their FIFO. */
   readonly startByFifo: boolean;
 }
@@ -84,7 +82,7 @@ function writeBundle(host: LaunchHost, request: LaunchRequest): void {
       networkNamespace: sandbox.net,
       cgroup: at.cgroup,
       files: shared.files,
-      init: host.initProgram,
+      init: host.options.programs.init,
     },
     seccomp: host.seccomp,
     rlimits: host.rlimits,
@@ -96,7 +94,7 @@ function writeBundle(host: LaunchHost, request: LaunchRequest): void {
   const program = bundle.process.args[container.init ? initArguments : 0] ?? '';
   const wrong = programFault(program, bundle.process.env, bundle.process.cwd, (path) => programKind(at.rootfs, path));
   if (wrong) throw new TaskStartError('TaskFailedToStart', `The container ${container.name} could not be started: ${wrong}.`);
-  const fault = bundleFault(bundle, [shared.directory], [host.initProgram]);
+  const fault = bundleFault(bundle, [shared.directory], [host.options.programs.init]);
   if (fault) throw new TaskStartError('TaskFailedToStart', `The container ${container.name} was refused: ${fault}.`);
   writeFileSync(at.config, JSON.stringify(bundle));
 }
@@ -114,7 +112,7 @@ function explain<T>(container: string, work: () => T): T {
 async function createOrExplain(host: LaunchHost, { task, container, image }: LaunchRequest) {
   const at = host.paths.container(task.taskId, container.name);
   try {
-    return await createContainer(host.programs, host.paths, at, hardLogLimit(host.options));
+    return await createContainer(host.options, host.paths, at);
   } catch (error) {
     if (!(error instanceof CreateError)) throw error;
     const oomKilled = host.groups.oomKills(at.cgroup) > 0;
@@ -122,15 +120,10 @@ async function createOrExplain(host: LaunchHost, { task, container, image }: Lau
   }
 }
 
-/** conmon's own cap throws everything away that was written before: it only counts when we are not there to rotate. */
-function hardLogLimit(options: RuntimeOptions): number {
-  return options.logs.maxFileBytes * 8;
-}
-
 /** What `crun start` does, without the 20 ms of starting a program: a byte into the FIFO, which is then removed. */
 async function letGo(host: LaunchHost, at: ReturnType<Paths['container']>): Promise<void> {
   if (!host.startByFifo) {
-    await mustRun(host.programs.crun, ['--root', host.paths.crunRoot, 'start', at.id], { timeoutMs: startTimeoutMs });
+    await mustRun(host.options.programs.crun, ['--root', host.paths.crunRoot, 'start', at.id], { timeoutMs: startTimeoutMs });
     return;
   }
   releaseFifo(at.startFifo);

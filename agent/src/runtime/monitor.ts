@@ -1,13 +1,9 @@
 // Starts a container's monitor (conmon), which has crun create the container and then waits for its end.
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import type { RuntimeOptions } from './options.js';
 import type { Paths } from './paths.js';
 import { descendantsOf, type ProcessId, processOf, signalProcess } from './processes.js';
-
-export interface Programs {
-  readonly conmon: string;
-  readonly crun: string;
-}
 
 type ContainerPaths = ReturnType<Paths['container']>;
 
@@ -22,7 +18,6 @@ export class CreateError extends Error {
   }
 }
 
-const createTimeoutMs = 30_000;
 const sigkill = 9;
 const maxAnswerCharacters = 64 * 1024;
 
@@ -32,12 +27,11 @@ const maxAnswerCharacters = 64 * 1024;
  * @throws CreateError; nothing of it runs then.
  */
 export async function createContainer(
-  programs: Programs,
+  options: RuntimeOptions,
   paths: Paths,
   at: ContainerPaths,
-  maxLogBytes: number,
 ): Promise<{ process: ProcessId; monitor: ProcessId }> {
-  const answer = await askMonitor(programs, paths, at, maxLogBytes);
+  const answer = await askMonitor(options, paths, at);
   const monitor = monitorOf(at);
   const created = answer.pid > 0 ? processOf(answer.pid) : null;
   if (created && monitor) return { process: created, monitor };
@@ -52,9 +46,9 @@ interface Answer {
 }
 
 /** conmon answers on the descriptor named by _OCI_SYNCPIPE with one line of JSON: a pid, or −1 and a message. */
-function askMonitor(programs: Programs, paths: Paths, at: ContainerPaths, maxLogBytes: number): Promise<Answer> {
+function askMonitor(options: RuntimeOptions, paths: Paths, at: ContainerPaths): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const child = spawn(programs.conmon, monitorArgs(programs, paths, at, maxLogBytes), {
+    const child = spawn(options.programs.conmon, monitorArgs(options, paths, at), {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
       env: { PATH: process.env.PATH, _OCI_SYNCPIPE: '3', LC_ALL: 'C' },
       cwd: '/',
@@ -67,12 +61,12 @@ function askMonitor(programs: Programs, paths: Paths, at: ContainerPaths, maxLog
     };
     const pipe = child.stdio[3] as NodeJS.ReadableStream & { destroy(): void };
     const timer = setTimeout(
-      () => finish({ pid: -1, message: `crun did not answer within ${createTimeoutMs / 1000} s`, timedOut: true }),
-      createTimeoutMs,
+      () => finish({ pid: -1, message: `crun did not answer within ${options.createTimeoutMs / 1000} s`, timedOut: true }),
+      options.createTimeoutMs,
     );
     child.once('error', (error) => {
       clearTimeout(timer);
-      reject(new CreateError(`${programs.conmon} could not be run: ${error.message}`, false));
+      reject(new CreateError(`${options.programs.conmon} could not be run: ${error.message}`, false));
     });
     pipe.setEncoding('utf8');
     pipe.on('data', (part: string) => {
@@ -94,13 +88,18 @@ export function parseAnswer(line: string): Answer {
   }
 }
 
-function monitorArgs(programs: Programs, paths: Paths, at: ContainerPaths, maxLogBytes: number): string[] {
+function monitorArgs(options: RuntimeOptions, paths: Paths, at: ContainerPaths): string[] {
   return [
-    ['--api-version', '1', '-c', at.id, '-u', at.id, '-r', programs.crun, '-b', at.directory],
+    ['--api-version', '1', '-c', at.id, '-u', at.id, '-r', options.programs.crun, '-b', at.directory],
     ['-p', at.pidFile, '-P', at.monitorPidFile, '--exit-dir', paths.exits, '--socket-dir-path', paths.sockets],
-    ['-l', `k8s-file:${at.log}`, '--log-size-max', String(maxLogBytes), '--no-sync-log', '--log-level', 'error'],
+    ['-l', `k8s-file:${at.log}`, '--log-size-max', String(hardLogLimit(options)), '--no-sync-log', '--log-level', 'error'],
     ['--runtime-arg', '--root', '--runtime-arg', paths.crunRoot, '--runtime-arg', '--cgroup-manager=cgroupfs'],
   ].flat();
+}
+
+/** conmon's own cap throws everything away that was written before: it only counts when we are not there to rotate. */
+function hardLogLimit(options: RuntimeOptions): number {
+  return options.logs.maxFileBytes * 8;
 }
 
 /** The monitor that wrote its pid for this container, if it lives. */

@@ -1,5 +1,6 @@
 // The host's side of the network: the bridge, the firewall, and the cables from the bridge to the sandboxes.
 import { readFile, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { macOf, type Subnet } from './addresses.js';
 import { addPortsText, type Port, removePortsText, removeTablesText, tablesText } from './nft-rules.js';
 import type { Paths } from './paths.js';
@@ -12,7 +13,7 @@ export interface Network {
   setUp(inUse: readonly number[]): Promise<void>;
   /** Lays a cable to the network namespace of process `pid` for each slot; there it is called eth0. */
   attach(sandboxes: readonly { readonly slot: number; readonly pid: number }[]): Promise<void>;
-  /** Takes cables and rules away. Missing ones are no error. */
+  /** Takes cables and rules away, after the network namespaces. Missing ones are no error. */
   detach(slots: readonly number[]): Promise<void>;
   tearDown(): Promise<void>;
 }
@@ -50,9 +51,7 @@ export function network(paths: Paths, subnet: Subnet): Network {
     },
     detach: async (slots) => {
       if (slots.length === 0) return;
-      const present = [];
-      for (const slot of slots) if (await exists(`/sys/class/net/${paths.slot(slot).veth}/ifindex`)) present.push(slot);
-      if (present.length > 0) await ip(present.map((slot) => `link del ${paths.slot(slot).veth}\n`).join(''), true).catch(() => {});
+      await Promise.all(slots.map((slot) => untilGone(paths.slot(slot).veth).catch(() => ip(`link del ${paths.slot(slot).veth}\n`, true))));
       await nft(removePortsText(table, slots.map(portOf)));
     },
     tearDown: async () => {
@@ -71,6 +70,18 @@ function cableBatch(port: Port, pid: number, bridge: string): string {
     `link set ${port.veth} up`,
     '',
   ].join('\n');
+}
+
+const vanishTries = 100;
+const vanishPauseMs = 20;
+
+/** The kernel removes a cable with the namespace at its other end, a moment later, and cheaper than `ip` would. */
+async function untilGone(link: string): Promise<void> {
+  for (let attempt = 0; attempt < vanishTries; attempt++) {
+    if (!(await exists(`/sys/class/net/${link}/ifindex`))) return;
+    await sleep(vanishPauseMs);
+  }
+  throw new Error(`${link} did not go with its namespace`);
 }
 
 async function exists(file: string): Promise<boolean> {

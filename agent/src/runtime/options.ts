@@ -19,6 +19,10 @@ export interface RuntimeOptions {
   /** A containers-auth.json(5) file, or null for anonymous pulls. */
   readonly registryAuthFile: string | null;
   readonly imagePullTimeoutMs: number;
+  /** How long crun may take to create a container before it counts as hung. */
+  readonly createTimeoutMs: number;
+  /** Absolute paths of what runs containers; `init` is a static program that is mounted into them as PID 1. */
+  readonly programs: { readonly conmon: string; readonly crun: string; readonly init: string };
   /** Sandboxes (namespaces, address) kept ready ahead of need. */
   readonly poolSize: number;
   /** How many containers may be in the middle of their start at one time. */
@@ -57,6 +61,8 @@ export const runtimeDefaults = {
   insecureRegistries: [],
   registryAuthFile: null,
   imagePullTimeoutMs: 10 * 60_000,
+  createTimeoutMs: 30_000,
+  programs: { conmon: '/usr/bin/conmon', crun: '/usr/bin/crun', init: '/usr/bin/catatonit' },
   poolSize: 16,
   startConcurrency: 3,
   logs: { maxFileBytes: 10 * 1024 * 1024, maxRotatedFiles: 3, retentionMs: 7 * 24 * 3_600_000, maxTotalBytes: 2 * 1024 ** 3 },

@@ -52,11 +52,12 @@ export function sandboxMaker(paths: Paths, net: Network, subnet: Subnet, uidBase
           });
         }
       } catch (error) {
+        // First, because namespaces live as long as a process is in them.
+        await holders.end();
         await remove(slots);
         throw error;
-      } finally {
-        await holders.end();
       }
+      await holders.end();
     },
     remove,
     present: () => readdirSync(paths.slots).map(Number).filter(Number.isInteger),
