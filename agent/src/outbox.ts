@@ -131,8 +131,9 @@ export function createOutbox({ journal, clock, send }: Options, told: ReadonlyMa
     send({ type: 'events', seq: lastSeq, reports, usage: [...usage] });
   }
 
-  for (const { taskId, state, unackedUsage } of journal.state.tasks.values()) {
-    if (state !== 'stopped' && unackedUsage.length === 0) continue;
+  for (const { taskId, state, version, unackedUsage } of journal.state.tasks.values()) {
+    const changedSinceHello = version > (told.get(taskId) ?? 0);
+    if (state !== 'stopped' && unackedUsage.length === 0 && !changedSinceHello) continue;
     // What hello said of an ended task is said again, for this time it will be acknowledged.
     if (state === 'stopped') sent.delete(taskId);
     enqueue(taskId, clock.now());

@@ -23,6 +23,8 @@ export interface StepContext {
 export interface TaskMemory {
   prepared: boolean;
   readonly unseen: Set<string>;
+  /** When a container of it was last known to run. */
+  seenAtMs: number;
   /** The container that is being started right now. */
   starting: string | null;
   /** Its exit, if that comes before the news of its start. */
@@ -75,10 +77,13 @@ export const executors: Executors = {
   },
 
   async observe(context, { container }) {
-    const { taskId, runtime, memory, note, noteExit } = context;
+    const { taskId, runtime, clock, memory, note, noteExit } = context;
     const observed = await runtime.observe(taskId, container);
     if (observed.is === 'absent') noteAbsent(context, container);
-    if (observed.is === 'running') note({ kind: 'container-started', taskId, container, atMs: observed.startedAtMs, timings: {} });
+    if (observed.is === 'running') {
+      memory.seenAtMs = clock.now();
+      note({ kind: 'container-started', taskId, container, atMs: observed.startedAtMs, timings: {} });
+    }
     if (observed.is === 'exited') noteExit(container, observed.exit);
     memory.unseen.delete(container);
   },

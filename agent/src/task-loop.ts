@@ -28,7 +28,7 @@ interface Dependencies {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly log: Logger;
-  /** When a container that nobody saw end must have ended at the earliest. */
+  /** When the life before this one was last known to be alive. */
   readonly lastLifeEndedMs: number;
   /** Journals an entry and tells the others. */
   note(entry: TaskEntry): void;
@@ -54,6 +54,7 @@ export function createTaskLoops({ runtime, journal, clock, log, lastLifeEndedMs,
       loop = {
         prepared: false,
         unseen: new Set(),
+        seenAtMs: lastLifeEndedMs,
         starting: null,
         earlyExit: null,
         driving: null,
@@ -113,9 +114,10 @@ export function createTaskLoops({ runtime, journal, clock, log, lastLifeEndedMs,
   }
 
   function noteExit(taskId: TaskId, container: string, exit: Exit): void {
-    const unwatched = loops.get(taskId)?.unseen.has(container) ?? false;
+    const loop = loops.get(taskId);
     const { exitCode, signal, oomKilled, runtimeFailure } = exit;
-    const atMs = exit.finishedAtMs ?? (unwatched ? lastLifeEndedMs : clock.now());
+    // Nobody saw it end: it is only known to have run until it was last looked at.
+    const atMs = exit.finishedAtMs ?? (loop?.unseen.has(container) ? loop.seenAtMs : clock.now());
     note({ kind: 'container-exited', taskId, container, atMs, exit: { exitCode, signal, oomKilled, runtimeFailure } });
   }
 

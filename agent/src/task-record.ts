@@ -105,7 +105,9 @@ function change(record: TaskRecord, entry: Exclude<LiveEntry, { kind: 'usage-cut
     case 'cleaned':
       return cleaned(endAll(record, entry.atMs, null), entry.atMs);
     default:
-      return entry satisfies never;
+      // A later version of the agent may have left entries that this one does not know.
+      entry satisfies never;
+      return record;
   }
 }
 

@@ -67,7 +67,7 @@ export interface TestStream {
   readonly ended: Promise<number>;
 }
 
-const patienceMs = 15_000;
+const patienceMs = 50_000;
 
 export async function startGateway(): Promise<TestGateway> {
   const authority = await newAuthority();

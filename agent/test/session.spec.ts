@@ -7,7 +7,7 @@ import { type SimAgent, type SimAgentOptions, startSimAgent } from '../src/sim/s
 import { startGateway, type TestGateway } from './gateway.js';
 import { containerSpec, taskSpec } from './tasks.js';
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 const capacity = { cpuMillis: 1000, memoryMiB: 1024, taskSlots: 100 };
 const launch = (spec: TaskSpec): DesiredTask => ({ taskId: spec.taskId, desired: 'running', spec });
@@ -203,6 +203,22 @@ describe('a link that breaks', () => {
     await second.report(spec.taskId, 'stopped');
     expect((await second.until(() => second.usage[0])).sequence).toBe(0);
     await second.until(() => agent.state.tombstones.has(spec.taskId));
+  });
+
+  it('tells what changed between hello and welcome', async () => {
+    const agent = await start();
+    const first = await gateway.nextLink();
+    const side = containerSpec({ name: 'side', essential: false, command: ['sleep', '0.4'] });
+    const spec = taskSpec({ containers: [side, containerSpec()] });
+    first.desired([launch(spec)]);
+    await first.report(spec.taskId, 'running');
+    gateway.polite = false;
+    first.socket.terminate();
+    const second = await gateway.nextLink();
+    expect(second.hello.tasks).toMatchObject([{ containers: [{ state: 'running' }, { state: 'running' }] }]);
+    await vi.waitUntil(() => agent.state.tasks.get(spec.taskId)?.containers[0]?.state === 'exited', { timeout: 10_000 });
+    second.send({ type: 'welcome', heartbeatMs: 200, usageIntervalMs: 60_000 });
+    await second.until(() => second.reports.some(({ containers }) => containers[0]?.state === 'exited'));
   });
 
   it('keeps tasks running meanwhile, and their ends are told later', async () => {
