@@ -117,6 +117,26 @@ describe('a fleet of simulated agents', () => {
     expect(stopped).toEqual({ stop_code: 'UserInitiated', stop_reason: 'enough' });
   });
 
+  it('shows operators its hosts and what their tasks hold', async () => {
+    plane = await startControlPlane(inject('databaseUrl'));
+    const agent = await addAgent();
+    await run(await newWorld(plane.db), 3);
+    await counts({ running: 3 });
+    const shown = {
+      id: agent.hostId,
+      name: 'sim-0',
+      state: 'active',
+      cpuMillis: 10_000,
+      usedCpuMillis: 300,
+      usedMemoryMiB: 192,
+      tasks: 3,
+      taskSlots: 100,
+    };
+    expect(await plane.get('/v1/hosts')).toMatchObject({ status: 200, body: { items: [shown], nextCursor: null } });
+    expect(await plane.get(`/v1/hosts/${agent.hostId}`)).toMatchObject({ status: 200, body: shown });
+    for (const id of ['nonsense', '00000000-0000-4000-8000-000000000000']) expect((await plane.get(`/v1/hosts/${id}`)).status).toBe(404);
+  });
+
   it('places what waits as soon as a host comes', async () => {
     plane = await startControlPlane(inject('databaseUrl'));
     const [id] = await run(await newWorld(plane.db), 1);

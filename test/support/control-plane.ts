@@ -14,6 +14,8 @@ export interface ControlPlane {
   readonly db: DataSource;
   readonly gatewayUrl: string;
   hostToken(): Promise<string>;
+  /** GET as the operator. */
+  get(url: string): Promise<{ status: number; body: unknown }>;
   /** Ends it as a deployment would, and starts the next one on the same database, port and authority. */
   restart(settings?: Readonly<Record<string, string>>): Promise<ControlPlane>;
   /** Forgets the database, too. */
@@ -70,6 +72,10 @@ async function start(ground: Ground, settings: Readonly<Record<string, string>> 
       });
       if (answer.statusCode !== 201) throw new Error(`no host token: ${answer.statusCode} ${answer.body}`);
       return answer.json<{ token: string }>().token;
+    },
+    async get(url) {
+      const answer = await app.inject({ method: 'GET', url, headers: { authorization: `Bearer ${operatorKey}` } });
+      return { status: answer.statusCode, body: answer.json() };
     },
     async restart(next = {}) {
       await app.close();
