@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { CONFIG, LOGGER } from '../db/db.module.js';
 import { Maintenance } from './maintenance.service.js';
-import { type JobQueue, type JobWorker, openQueue, openWorker } from './queues.js';
+import { closeSoon, type JobQueue, type JobWorker, openQueue, openWorker } from './queues.js';
 
 export const queueName = 'maintenance';
 export const sweepJob = 'sweep';
@@ -37,8 +37,7 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
 
   async onApplicationShutdown(): Promise<void> {
     if (this.timer) clearInterval(this.timer);
-    await this.worker?.close();
-    await this.queue?.close();
+    await Promise.all([this.worker, this.queue].map((part) => part && closeSoon(part)));
   }
 
   private schedule(): void {

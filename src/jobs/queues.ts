@@ -1,5 +1,6 @@
 // Where background jobs wait: PostgreSQL by default, Redis where REDIS_URL names one. Jobs carry ids and orders, never
 // the only copy of anything: a queue may be lost, and whoever fills it fills it again.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createPostgresBackend, type Processor, Queue, Worker, withBackend } from 'bullmq';
 import type { Config } from '../config.js';
 
@@ -8,17 +9,20 @@ export interface JobQueue {
   upsertJobScheduler(id: string, repeat: { every: number }, template: { name: string; opts?: object }): Promise<unknown>;
   add(name: string, data: object, options?: object): Promise<unknown>;
   close(): Promise<void>;
+  disconnect(): Promise<unknown>;
   on(event: 'error', listen: (error: Error) => void): unknown;
 }
 
 export interface JobWorker {
-  close(force?: boolean): Promise<void>;
+  close(): Promise<void>;
+  disconnect(): Promise<unknown>;
   on(event: 'error', listen: (error: Error) => void): unknown;
   on(event: 'failed', listen: (job: { name: string } | undefined, error: Error) => void): unknown;
 }
 
 /** Each queue and each worker has connections of its own, so few are enough. */
 const connectionsEach = 2;
+const closeWithinMs = 3_000;
 const postgres = withBackend(createPostgresBackend);
 
 export function openQueue(config: Config, name: string): JobQueue {
@@ -29,6 +33,13 @@ export function openQueue(config: Config, name: string): JobQueue {
 export function openWorker(config: Config, name: string, work: Processor): JobWorker {
   if (config.redisUrl !== null) return new Worker(name, work, { connection: redisOptions(config.redisUrl), prefix: 'berth' });
   return new postgres.Worker(name, work, { connection: postgresOptions(config) });
+}
+
+/** Waits for a job that runs, but not for a server that is away: bullmq would, for ever. */
+export async function closeSoon(part: JobQueue | JobWorker): Promise<void> {
+  const late = sleep(closeWithinMs, 'late', { ref: false });
+  const outcome = await Promise.race([part.close().catch(() => 'failed'), late]);
+  if (outcome === 'late') void part.disconnect().catch(() => {});
 }
 
 /** Null: commands wait for Redis to come back, as bullmq's workers demand. */
