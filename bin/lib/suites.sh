@@ -47,16 +47,6 @@ start_postgres() {
   database_url=postgres://berth@127.0.0.1:$port/postgres
 }
 
-# A throw-away Redis on a free port; sets $redis_url.
-start_redis() {
-  local port
-  port=$(free_port)
-  redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$workspace" </dev/null >"$workspace/redis.log" 2>&1 &
-  servers+=($!)
-  wait_for Redis redis-cli -p "$port" ping
-  redis_url=redis://127.0.0.1:$port
-}
-
 # run_vitest TITLE PROJECT: its results go to the workspace, under a number of their own.
 run_vitest() {
   local results=$workspace/results-$SECONDS-$RANDOM
