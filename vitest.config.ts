@@ -26,6 +26,12 @@ export default defineConfig({
         hookTimeout: 180_000,
         fileParallelism: false,
       }),
+      // A virtual machine with cgroup v2, emulated where there is no KVM; only when asked for (bin/test vm).
+      project('vm', ['test/vm/**/*.spec.ts'], {
+        globalSetup: [...cluster, 'test/vm/image.ts'],
+        testTimeout: 600_000,
+        hookTimeout: 900_000,
+      }),
     ],
   },
 });

@@ -1,0 +1,153 @@
+// A host with pure cgroup v2, as fleets have it: the same promises that test/host checks on this machine. The host is a
+// virtual machine that joins a Berth outside of it.
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { until } from '../support/runtime-task.js';
+import { type JoinedMachine, joinMachine } from './joined-machine.js';
+
+const root = '/sys/fs/cgroup';
+const group = (taskId: string) => `${root}/berth/${taskId}`;
+
+let berth: JoinedMachine;
+
+beforeAll(async () => {
+  berth = await joinMachine(inject('vmImage'));
+});
+
+afterAll(async () => {
+  await berth?.close();
+});
+
+const read = (file: string) => berth.machine.must(`cat ${file}`);
+
+describe('a host with cgroup v2', () => {
+  it('says so', async () => {
+    expect(await berth.host()).toMatchObject({ name: 'virtual', state: 'active', attributes: { cgroup: 'v2', arch: 'x64' } });
+  });
+
+  it('runs a task, tells what it printed and bills it', async () => {
+    const id = await berth.run('echo hello; id -u; cat /proc/self/cgroup; cut -c 1-40 /proc/self/uid_map');
+    const task = await berth.untilStopped(id);
+    expect(task).toMatchObject({ stopCode: 'EssentialContainerExited', containers: [{ exitCode: 0 }] });
+    const [hello, user, cgroup, uidMap = ''] = (await berth.log(id)).split('\n');
+    expect({ hello, user, cgroup }).toEqual({ hello: 'hello', user: '0', cgroup: '0::/' });
+    expect(Number(uidMap.trim().split(/\s+/)[1])).toBeGreaterThanOrEqual(100_000);
+    await until(async () => Number((await berth.cost(id)).total) > 0);
+  });
+
+  it('tells a process killed for want of memory from one killed otherwise', async () => {
+    const greedy = await berth.run('exec tail /dev/zero', { memoryMiB: 32 });
+    const killed = await berth.run('kill -9 $$');
+    expect(await berth.untilStopped(greedy)).toMatchObject({ stopCode: 'OutOfMemory', containers: [{ exitCode: 137 }] });
+    expect(await berth.untilStopped(killed)).toMatchObject({ stopCode: 'EssentialContainerExited', containers: [{ exitCode: 137 }] });
+  });
+
+  it('says so, too, when it is the container’s own limit', async () => {
+    const id = await berth.run('exec tail /dev/zero', { memoryMiB: 256, container: { memoryMiB: 32 } });
+    expect(await berth.untilStopped(id)).toMatchObject({ stopCode: 'OutOfMemory', containers: [{ exitCode: 137 }] });
+  });
+
+  it('writes the limits where v2 has them', async () => {
+    const id = await berth.run('exec sleep 600', { cpuMillis: 250, memoryMiB: 64, pidsLimit: 32, container: { memoryMiB: 48 } });
+    await berth.untilRunning(id);
+    const values = Object.fromEntries(
+      await Promise.all(
+        ['cpu.max', 'cpu.weight', 'memory.max', 'memory.swap.max', 'pids.max', 'main/memory.max'].map(async (file) => [file, (await read(`${group(id)}/${file}`)).trim()]),
+      ),
+    );
+    await berth.requestStop(id);
+    expect(values).toEqual({
+      'cpu.max': '25000 100000',
+      'cpu.weight': '25',
+      'memory.max': String(64 * 1024 * 1024),
+      'memory.swap.max': '0',
+      'pids.max': '32',
+      'main/memory.max': String(48 * 1024 * 1024),
+    });
+    await berth.untilStopped(id);
+  });
+
+  it('throttles at the CPU limit', async () => {
+    const id = await berth.run('while :; do :; done', { cpuMillis: 100 });
+    await berth.untilRunning(id);
+    await until(async () => Number(/^nr_throttled (\d+)$/m.exec(await read(`${group(id)}/cpu.stat`))?.[1]) > 3);
+    await berth.requestStop(id);
+    await berth.untilStopped(id);
+  });
+
+  it('refuses processes beyond the limit, inside the task alone', async () => {
+    const id = await berth.run('for i in $(seq 40); do sleep 30 & done; echo not reached', { pidsLimit: 16 });
+    const task = await berth.untilStopped(id);
+    expect(task.containers[0]?.exitCode).not.toBe(0);
+    expect(await berth.log(id)).toMatch(/can't fork/);
+    await berth.machine.must('true');
+  });
+
+  it('lets a task’s program end in its own way when it is stopped', async () => {
+    const id = await berth.run('trap "echo ending; exit 3" TERM; echo ready; while :; do sleep 0.2; done');
+    await until(async () => (await berth.log(id).catch(() => '')).includes('ready'));
+    await berth.requestStop(id);
+    expect(await berth.untilStopped(id)).toMatchObject({ stopCode: 'UserInitiated', containers: [{ exitCode: 3 }] });
+    expect(await berth.log(id)).toMatch(/ending/);
+  });
+
+  it('kills what does not end', async () => {
+    const id = await berth.run('trap "" TERM; echo ready; while :; do sleep 0.2; done', { container: { stopTimeoutSeconds: 1 } });
+    await until(async () => (await berth.log(id).catch(() => '')).includes('ready'));
+    await berth.requestStop(id);
+    expect(await berth.untilStopped(id)).toMatchObject({ stopCode: 'UserInitiated', containers: [{ exitCode: 137 }] });
+  });
+
+  it('keeps its limits when systemd reorders the groups it owns', async () => {
+    const id = await berth.run('exec sleep 600', { cpuMillis: 100 });
+    await berth.untilRunning(id);
+    await berth.machine.must('systemctl daemon-reload; systemd-run --quiet --wait --property=CPUWeight=50 true; systemctl daemon-reload');
+    expect((await read(`${group(id)}/cpu.max`)).trim()).toBe('10000 100000');
+    await berth.requestStop(id);
+    await berth.untilStopped(id);
+  });
+});
+
+describe('an agent that is killed on a host with cgroup v2', () => {
+  it('finds its containers again, and how one ended meanwhile', async () => {
+    const [staying, ending] = [await berth.run('exec sleep 600'), await berth.run('trap "exit 7" TERM; while :; do sleep 0.2; done')];
+    await Promise.all([berth.untilRunning(staying), berth.untilRunning(ending)]);
+    const pid = await berth.pidOf(staying);
+    await berth.killAgent();
+    const endingPid = await berth.pidOf(ending);
+    await berth.machine.must(`kill -TERM ${endingPid}; while kill -0 ${endingPid} 2>/dev/null; do sleep 0.2; done`);
+    await berth.startAgent();
+    expect(await berth.untilStopped(ending)).toMatchObject({ stopCode: 'EssentialContainerExited', containers: [{ exitCode: 7 }] });
+    expect(await berth.task(staying)).toMatchObject({ state: 'running' });
+    expect(await berth.pidOf(staying)).toBe(pid);
+    await berth.machine.must(`kill -0 ${pid}`);
+    await berth.requestStop(staying);
+    await berth.untilStopped(staying);
+  });
+});
+
+describe('after the tasks of a host with cgroup v2', () => {
+  /** Everything of tasks that the kernel or the disk may still hold. */
+  const held = () =>
+    berth.machine.must(`
+      find ${root}/berth -mindepth 1 -type d
+      ls /run/berth/tasks /run/berth/crun /run/berth/s /var/lib/berth/agent/tasks
+      /berth/agent/bin/berth-agent exec grep -E ' /run/berth/tasks| overlay ' /proc/self/mounts || true
+      pgrep -a 'conmon|catatonit' || true`);
+
+  it('nothing is left of twenty of them', async () => {
+    const before = await held();
+    const ids = await berth.runMany('echo done', 20);
+    for (const id of ids) expect(await berth.untilStopped(id)).toMatchObject({ containers: [{ exitCode: 0 }] });
+    await until(async () => (await held()) === before);
+    expect(before).not.toMatch(/[0-9a-f]{8}-[0-9a-f]{4}/);
+  });
+
+  it('nothing at all is left after a teardown', async () => {
+    await berth.machine.must('systemctl stop berth-agent; set -a; . /run/berth-agent.env; exec /berth/agent/bin/berth-agent teardown', { timeoutMs: 300_000 });
+    const left = await berth.machine.must(`
+      ls -d ${root}/berth /run/berth /sys/class/net/berth* 2>/dev/null
+      nft list tables
+      grep berth /proc/self/mounts | grep -v '^/dev/vdb' || true`);
+    expect(left.trim()).toBe('');
+  });
+});
