@@ -208,7 +208,7 @@ describe('a link that breaks', () => {
   it('tells what changed between hello and welcome', async () => {
     const agent = await start();
     const first = await gateway.nextLink();
-    const side = containerSpec({ name: 'side', essential: false, command: ['sleep', '0.4'] });
+    const side = containerSpec({ name: 'side', essential: false, command: ['sleep', '2'] });
     const spec = taskSpec({ containers: [side, containerSpec()] });
     first.desired([launch(spec)]);
     await first.report(spec.taskId, 'running');
@@ -225,8 +225,10 @@ describe('a link that breaks', () => {
     const agent = await start();
     const first = await gateway.nextLink();
     const spec = doing('sleep', '0.2');
+    gateway.polite = false;
     first.desired([launch(spec)]);
     await first.report(spec.taskId, 'running');
+    gateway.polite = true;
     first.socket.terminate();
     const second = await gateway.nextLink();
     await second.report(spec.taskId, 'stopped');
@@ -270,11 +272,14 @@ describe('another life of the agent', () => {
     const agent = await start();
     const first = await gateway.nextLink();
     const [stays, ends] = [doing('run'), doing('sleep', '0.15')];
+    // Its end is not acknowledged to this life, should it come that early.
+    gateway.polite = false;
     first.desired([launch(stays), launch(ends)]);
     const before = await first.report(stays.taskId, 'running');
     await first.report(ends.taskId, 'running');
     await agent.stop();
     await new Promise((resolve) => setTimeout(resolve, 200));
+    gateway.polite = true;
     await startAgain(agent);
     const second = await gateway.nextLink();
     const ended = await second.report(ends.taskId, 'stopped');

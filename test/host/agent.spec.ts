@@ -2,12 +2,13 @@
 // contract. Killed as a machine would kill it, and started again.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { DesiredTask, TaskId, TaskSpec } from '@berth/contract';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startGateway, type TestGateway, type TestLink } from '../../agent/test/gateway.js';
 import { containerSpec, taskSpec } from '../../agent/test/tasks.js';
 import { startRegistry, type TestRegistry } from '../support/registry.js';
@@ -137,12 +138,14 @@ describe('the agent with real containers', () => {
 
   it('is killed with five tasks running and finds them again: same processes, and an end in the gap with its code', async () => {
     const stay = Array.from({ length: 5 }, () => sh('sleep 1000'));
-    const ends = sh('sleep 2; exit 9');
+    const ends = sh('trap "exit 9" TERM; while :; do sleep 0.1; done');
     link.desired([...stay, ends].map(launch));
     for (const { taskId } of [...stay, ends]) await link.report(taskId, 'running');
     const before = await pids();
     await killAgent('SIGKILL');
-    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    const [, pid = 0] = Object.entries(before).find(([id]) => id.includes(ends.taskId)) ?? [];
+    process.kill(pid, 'SIGTERM');
+    await vi.waitUntil(() => !existsSync(`/proc/${pid}`), { timeout: 30_000 });
     await startAgent();
     const end = await link.report(ends.taskId, 'stopped');
     expect(end).toMatchObject({ stopCode: 'EssentialContainerExited', containers: [{ exitCode: 9 }] });
