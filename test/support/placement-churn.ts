@@ -45,7 +45,7 @@ function hostSpec(id: string, n: number): HostSpec {
     gpuMillis: gpus * 1000,
     addressSlots: pick([5, 12, 40], mix(n, 5)),
   };
-  const rack = chance(n, 6, 50) ? { rack: pick(['r1', 'r2', 'r3'], mix(n, 7)) } : {};
+  const rack: Record<string, string> = chance(n, 6, 50) ? { rack: pick(['r1', 'r2', 'r3'], mix(n, 7)) } : {};
   return {
     id,
     zone: pick(zones, mix(n, 8)),

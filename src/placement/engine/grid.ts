@@ -42,8 +42,9 @@ export class Grid {
     return nextBit(this.rows, lifetime * 2, from);
   }
 
-  nextColumn(lifetime: number, row: number, from: number): number {
-    return nextBit(this.columns, (lifetime * cells + row) * 2, from);
+  /** The lowest column from `from` on that has hosts in the row which begins at cell `line`, or −1. */
+  nextColumn(line: number, from: number): number {
+    return nextBit(this.columns, line / (cells / 2), from);
   }
 
   /** Sets the head of a cell's list, and what the bitmaps say about the cell. */

@@ -14,7 +14,9 @@ export class Pool {
   /** The dimensions of the grid: the scarce ones. */
   readonly rowDimension: number;
   readonly columnDimension: number;
-  readonly rowWeight: number;
+  /** Cells off balance weigh so much when more is left of the row dimension, or of the column dimension; see score.ts. */
+  readonly rowTilt: number;
+  readonly columnTilt: number;
   readonly columnWeight: number;
   rowStep = 1;
   columnStep = 1;
@@ -31,8 +33,9 @@ export class Pool {
     this.hasGpus = (spec.capacity.gpuMillis ?? 0) > 0;
     this.rowDimension = this.hasGpus ? GPU : CPU;
     this.columnDimension = this.hasGpus ? CPU : MEMORY;
-    this.rowWeight = this.hasGpus ? 4 : 1;
-    this.columnWeight = 1;
+    this.rowTilt = this.hasGpus ? 64 : 0;
+    this.columnTilt = this.hasGpus ? 16 : 0;
+    this.columnWeight = this.hasGpus ? 0 : 1;
   }
 
   /** Steps are capacity/64 of the largest host, so that common requests end on cell edges. @returns whether they grew. */

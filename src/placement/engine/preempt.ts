@@ -48,7 +48,11 @@ function* hostsWithRoom(world: World, shape: Shape, pool: Pool): Generator<numbe
   const firstColumn = pool.columnOf(at(shape.need, pool.columnDimension));
   for (let lifetime = 0; lifetime < lifetimes; lifetime++) {
     for (let row = grid.nextRow(lifetime, firstRow); row >= 0; row = grid.nextRow(lifetime, row + 1)) {
-      for (let column = grid.nextColumn(lifetime, row, firstColumn); column >= 0; column = grid.nextColumn(lifetime, row, column + 1)) {
+      for (
+        let column = grid.nextColumn(cellOf(lifetime, row, 0), firstColumn);
+        column >= 0;
+        column = grid.nextColumn(cellOf(lifetime, row, 0), column + 1)
+      ) {
         yield* hostsIn(world, grid, cellOf(lifetime, row, column));
       }
     }

@@ -12,9 +12,14 @@ export type Score = readonly [number, number, number, number, number, number, nu
 
 export const scoreTerms = ['zone balance', 'GPU waste', 'spread', 'empty host', 'lifetime', 'space left over', 'image'] as const;
 
-/** Squared distance between what is free and what is asked for, in cells of the pool's grid. */
+/**
+ * What would be left on a host, in cells of its pool's grid, as one number. Plain pools: the squared distance, which is best
+ * fit. GPU pools: above all how far what is left is off balance, for a GPU without CPU is lost, and CPU without GPU nearly so.
+ * Never below `rows²`, on which the search relies.
+ */
 export function leftOver(pool: Pool, rows: number, columns: number): number {
-  return pool.rowWeight * rows * rows + pool.columnWeight * columns * columns;
+  const off = rows - columns;
+  return rows * rows + pool.columnWeight * columns * columns + (off > 0 ? pool.rowTilt : pool.columnTilt) * off * off;
 }
 
 export function scoreOf(world: World, measure: Measure, shape: Shape, group: Group | undefined, host: number): Score {

@@ -1,7 +1,7 @@
 // Finds the best host for a shape through the grids. Gives the same answer as oracle.ts, short of ties and of hosts deeper
 // than `probes` in a cell on the edge of the search; whether there is a host at all is always the same.
 import { at } from './columns.js';
-import { cellOf, EMPTY } from './grid.js';
+import { cellOf, EMPTY, type Grid } from './grid.js';
 import type { Group } from './groups.js';
 import type { HostIndex } from './host-index.js';
 import { lifetimes } from './hosts.js';
@@ -144,12 +144,19 @@ export class Search {
     const firstColumn = pool.columnOf(at(shape.need, pool.columnDimension));
     for (let lifetime = shortest; lifetime <= longest; lifetime++) {
       for (let row = grid.nextRow(lifetime, firstRow); row >= 0; row = grid.nextRow(lifetime, row + 1)) {
-        if (2 * leftOver(pool, row - firstRow, 0) >= this.best) break;
-        for (let column = grid.nextColumn(lifetime, row, firstColumn); column >= 0; column = grid.nextColumn(lifetime, row, column + 1)) {
-          const cost = leftOver(pool, row - firstRow, column - firstColumn);
-          if (2 * cost >= this.best || this.walk(shape, pool, cellOf(lifetime, row, column), cost, depth)) break;
-        }
+        if (2 * (row - firstRow) ** 2 >= this.best) break;
+        this.scanRow(shape, pool, grid, cellOf(lifetime, row, 0), row - firstRow, firstColumn, depth);
       }
+    }
+  }
+
+  private scanRow(shape: Shape, pool: Pool, grid: Grid, line: number, rows: number, firstColumn: number, depth: number): void {
+    for (let column = grid.nextColumn(line, firstColumn); column >= 0; column = grid.nextColumn(line, column + 1)) {
+      const cost = leftOver(pool, rows, column - firstColumn);
+      const worse = 2 * cost >= this.best;
+      const found = !worse && this.walk(shape, pool, line + column, cost, depth);
+      // Off balance, a later column can still be better.
+      if ((worse || found) && pool.rowTilt === 0) return;
     }
   }
 

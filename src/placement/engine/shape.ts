@@ -17,7 +17,10 @@ const noLimit = 2 ** 30;
 export class Shape {
   readonly need: Column;
   readonly tier: number;
+  /** The lifetime of hosts that the task looks for. */
   readonly lifetime: number;
+  /** The lifetime that the task is counted with until something else is expected of it. */
+  readonly startsAs: number;
   readonly maxPerHost: number;
   readonly hostPorts: readonly number[];
   readonly labels: readonly number[];
@@ -50,7 +53,9 @@ export class Shape {
     const rules = (list: ShapeSpec['affinity'], scope: string) =>
       (list ?? []).filter((rule) => rule.scope === scope).map((rule) => labels.id(rule.label));
     this.tier = tierRank(spec.tier);
-    this.lifetime = Math.min(spec.lifetime ?? lifetimes - 1, lifetimes - 1);
+    // Of unknown tasks most end soon, but some stay: let them stay where something stays anyway.
+    this.lifetime = spec.lifetime ?? lifetimes - 1;
+    this.startsAs = spec.lifetime ?? 0;
     this.maxPerHost = spec.maxPerHost ?? noLimit;
     this.hostPorts = [...new Set(spec.hostPorts ?? [])];
     this.labels = [...new Set(spec.labels ?? [])].map((label) => labels.id(label));

@@ -45,7 +45,7 @@ export class Tasks {
     this.shapes[task] = shape;
     this.groups[task] = group;
     this.born[task] = this.births++;
-    this.lifetime[task] = shape.lifetime;
+    this.lifetime[task] = shape.startsAs;
     this.devices[task] = 0;
     return task;
   }

@@ -63,6 +63,7 @@ export interface ShapeSpec {
   readonly balanceZones?: boolean;
   /** Soft, last: a host that has this image already. */
   readonly image?: string;
+  /** Left out: not known. It counts as 0 until `expect` says more, for example because of its age. */
   readonly lifetime?: Lifetime;
   /** A `flex` task that `guaranteed` ones may evict. `spot` tasks always are. */
   readonly preemptible?: boolean;
