@@ -25,8 +25,16 @@ export const errorCodes = {
   },
   registry_unavailable: { status: 503, retry: true, message: 'The registry of {image} does not answer: {detail}. Try again shortly.' },
   unauthenticated: { status: 401, retry: false, message: 'Send a valid API key as "Authorization: Bearer KEY".' },
-  bad_host_token: { status: 401, retry: false, message: 'This host token is unknown, used or expired. Make a new one with POST /v1/host-tokens.' },
-  bad_host_certificate: { status: 401, retry: false, message: 'Show the certificate that this host was given. Enrol it again if that has expired.' },
+  bad_host_token: {
+    status: 401,
+    retry: false,
+    message: 'This host token is unknown, used or expired. Make a new one with POST /v1/host-tokens.',
+  },
+  bad_host_certificate: {
+    status: 401,
+    retry: false,
+    message: 'Show the certificate that this host was given. Enrol it again if that has expired.',
+  },
   forbidden: { status: 403, retry: false, message: 'This key may not {action}. Use a key with the role {role}.' },
   not_found: { status: 404, retry: false, message: 'There is no {what} {id} here.' },
   route_not_found: { status: 404, retry: false, message: 'There is no {method} {path}. See /docs for what there is.' },

@@ -63,16 +63,14 @@ const interval = fc
     memoryMiB: fc.integer({ min: 16, max: 4_194_304 }),
   })
   .map(({ lengthMs, ...rest }) => ({ ...rest, endMs: rest.startMs + lengthMs }));
-const books = fc
-  .array(fc.integer({ min: 1, max: 20 * hour }), { maxLength: 3 })
-  .map((starts) =>
-    [0, ...starts.sort((a, b) => a - b)].map((startsAtMs, index) => ({
-      ...book,
-      version: index + 1,
-      startsAtMs,
-      prices: { cpu: `0.0${index + 1}7`, memory: '0.0033' },
-    })),
-  );
+const books = fc.array(fc.integer({ min: 1, max: 20 * hour }), { maxLength: 3 }).map((starts) =>
+  [0, ...starts.sort((a, b) => a - b)].map((startsAtMs, index) => ({
+    ...book,
+    version: index + 1,
+    startsAtMs,
+    prices: { cpu: `0.0${index + 1}7`, memory: '0.0033' },
+  })),
+);
 
 /** Cuts an interval at the given places. */
 function cut(one: UsageInterval, places: readonly number[]): UsageInterval[] {

@@ -7,6 +7,7 @@ import { MetricsService } from './metrics.service.js';
 import { OpenStreams } from './open-streams.service.js';
 import { ProblemFilter } from './problem.filter.js';
 import { QueryGuard } from './query.guard.js';
+import { TaskCountsStore } from './task-counts.store.js';
 import { ValidationPipe } from './validation.pipe.js';
 
 @Module({
@@ -14,6 +15,7 @@ import { ValidationPipe } from './validation.pipe.js';
   providers: [
     MetricsService,
     OpenStreams,
+    TaskCountsStore,
     { provide: APP_FILTER, useClass: ProblemFilter },
     { provide: APP_PIPE, useClass: ValidationPipe },
     { provide: APP_GUARD, useClass: QueryGuard },

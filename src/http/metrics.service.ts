@@ -1,11 +1,9 @@
 // Figures for Prometheus. Other modules register theirs with prom-client's default registry, and they show here too.
-
 import { taskStates } from '@berth/contract';
-import { Injectable } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
+import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { collectDefaultMetrics, Gauge, Histogram, register } from 'prom-client';
-import type { DataSource } from 'typeorm';
+import { TaskCountsStore } from './task-counts.store.js';
 
 // Once a process: the registry is the process's, however many applications a test starts in it.
 collectDefaultMetrics();
@@ -25,7 +23,7 @@ export async function observeRequest(request: FastifyRequest, reply: FastifyRepl
 
 @Injectable()
 export class MetricsService {
-  constructor(@InjectDataSource() private readonly database: DataSource) {}
+  constructor(@Inject(TaskCountsStore) private readonly counts: TaskCountsStore) {}
 
   /** The figures of this process, and the counts of the whole platform. Without the database, the counts are left out. */
   async text(): Promise<string> {
@@ -33,13 +31,8 @@ export class MetricsService {
     return register.metrics();
   }
 
-  /** Two parts, because each has its partial index; stopped tasks are too many to count. */
   private async countTasks(): Promise<void> {
-    const rows = (await this.database.query(`
-      SELECT 'pending' AS state, count(*)::int AS count FROM tasks WHERE state = 'pending'
-      UNION ALL
-      SELECT state, count(*)::int FROM tasks WHERE state IN ('placed', 'starting', 'running', 'stopping') GROUP BY state
-    `)) as { state: string; count: number }[];
+    const rows = await this.counts.live();
     for (const state of taskStates) {
       if (state !== 'stopped') tasks.set({ state }, rows.find((row) => row.state === state)?.count ?? 0);
     }
