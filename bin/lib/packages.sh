@@ -23,6 +23,13 @@ test_packages='
 redis-server      redis-server                        tests of background jobs on Redis
 postgresql        pg_lsclusters                       tests of the database on a real server
 '
+vm_test_packages='
+qemu-system-x86   qemu-system-x86_64                  runs the virtual machine with cgroup v2
+debootstrap       debootstrap                         makes its system
+debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg  checks its signatures
+e2fsprogs         mkfs.ext4                           makes its disks
+openssh-client    ssh                                 runs commands in it
+'
 image_packages='
 debootstrap       debootstrap                         makes the debian image
 debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg  checks its signatures

@@ -1,6 +1,6 @@
 // A host with pure cgroup v2, as fleets have it: the same promises that test/host checks on this machine. The host is a
 // virtual machine that joins a Berth outside of it.
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { until } from '../support/runtime-task.js';
 import { type JoinedMachine, joinMachine } from './joined-machine.js';
 
@@ -15,6 +15,11 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await berth?.close();
+});
+
+/** What the agent has said is gone with the machine. */
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail') console.error(await berth.agentLog());
 });
 
 const read = (file: string) => berth.machine.must(`cat ${file}`);
@@ -51,7 +56,10 @@ describe('a host with cgroup v2', () => {
     await berth.untilRunning(id);
     const values = Object.fromEntries(
       await Promise.all(
-        ['cpu.max', 'cpu.weight', 'memory.max', 'memory.swap.max', 'pids.max', 'main/memory.max'].map(async (file) => [file, (await read(`${group(id)}/${file}`)).trim()]),
+        ['cpu.max', 'cpu.weight', 'memory.max', 'memory.swap.max', 'pids.max', 'main/memory.max'].map(async (file) => [
+          file,
+          (await read(`${group(id)}/${file}`)).trim(),
+        ]),
       ),
     );
     await berth.requestStop(id);
@@ -125,6 +133,18 @@ describe('an agent that is killed on a host with cgroup v2', () => {
   });
 });
 
+describe('a host with cgroup v2 that is restarted', () => {
+  it('reports what ran as lost, and runs tasks again', async () => {
+    const before = await berth.run('exec sleep 600');
+    await berth.untilRunning(before);
+    await berth.reboot();
+    await berth.startAgent();
+    expect(await berth.untilStopped(before)).toMatchObject({ stopCode: 'HostRebooted' });
+    const after = await berth.run('echo again');
+    expect(await berth.untilStopped(after)).toMatchObject({ containers: [{ exitCode: 0 }] });
+  });
+});
+
 describe('after the tasks of a host with cgroup v2', () => {
   /** Everything of tasks that the kernel or the disk may still hold. */
   const held = () =>
@@ -143,7 +163,9 @@ describe('after the tasks of a host with cgroup v2', () => {
   });
 
   it('nothing at all is left after a teardown', async () => {
-    await berth.machine.must('systemctl stop berth-agent; set -a; . /run/berth-agent.env; exec /berth/agent/bin/berth-agent teardown', { timeoutMs: 300_000 });
+    await berth.machine.must('systemctl stop berth-agent; set -a; . /etc/berth-agent.env; exec /berth/agent/bin/berth-agent teardown', {
+      timeoutMs: 300_000,
+    });
     const left = await berth.machine.must(`
       ls -d ${root}/berth /run/berth /sys/class/net/berth* 2>/dev/null
       nft list tables

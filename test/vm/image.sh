@@ -62,6 +62,7 @@ add_packages() {
 add_kernel() {
   local root=$build/root package version
   package=$(chroot "$root" apt-cache show linux-image-cloud-amd64 | sed -n 's/^Depends: \(linux-image-[^ ,]*\).*/\1/p' | head -n 1)
+  # shellcheck disable=SC2016 # for the shell within
   chroot "$root" sh -c 'cd /tmp && exec apt-get -q -o APT::Sandbox::User=root download "$1"' sh "$package"
   dpkg -x "$root"/tmp/"$package"_*.deb "$build/kernel"
   version=${package#linux-image-}

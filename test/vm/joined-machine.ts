@@ -19,7 +19,7 @@ export interface TaskRequest {
 }
 
 export interface JoinedMachine {
-  readonly machine: Machine;
+  readonly machine: Pick<Machine, 'must'>;
   /** Runs `script` in a shell of the busybox image. @returns the task's id, or `count` of them. */
   run(script: string, request?: TaskRequest): Promise<string>;
   runMany(script: string, count: number): Promise<string[]>;
@@ -35,7 +35,9 @@ export interface JoinedMachine {
   startAgent(): Promise<void>;
   /** SIGKILL: its containers live on, and nobody starts it again. */
   killAgent(): Promise<void>;
-  /** What the agent has logged so far. */
+  /** Restarts the machine; the agent is then not running. */
+  reboot(): Promise<void>;
+  /** The newest lines of the agent's log. */
   agentLog(): Promise<string>;
   close(): Promise<void>;
 }
@@ -66,8 +68,8 @@ export async function joinMachine(image: string): Promise<JoinedMachine> {
     const tenant = await api.newTenant();
     const machine = await bootMachine({ image, payload: writePayload });
     closing.push(() => machine.stop());
+    await machine.must('cat >/etc/berth-agent.env', { input: await agentEnvironment(api, gatewayUrl, registry.address) });
     const joined = control(machine, api, tenant.key, Number(registry.address.split(':')[1]), close);
-    await machine.must('cat >/run/berth-agent.env', { input: await agentEnvironment(api, gatewayUrl, registry.address) });
     await joined.startAgent();
     return joined;
   } catch (error) {
@@ -120,7 +122,11 @@ function control(machine: Machine, api: Api, key: string, registryPort: number, 
     log: async (id) => (await get<{ items: LogLine[] }>(`/v1/tasks/${id}/logs`)).items.map(({ text }) => text).join('\n'),
     cost: (id) => get<TaskCost>(`/v1/tasks/${id}/cost`),
     requestStop: async (id) => {
-      await api.as(key).post(`/v1/tasks/${id}/stop`).send({}).expect((answer) => answer.ok);
+      await api
+        .as(key)
+        .post(`/v1/tasks/${id}/stop`)
+        .send({})
+        .expect((answer) => answer.ok);
     },
     host,
     pidOf: async (id) => Number(await machine.must(`cat /run/berth/tasks/${id}/containers/main/pid`)),
@@ -135,9 +141,12 @@ function control(machine: Machine, api: Api, key: string, registryPort: number, 
       });
     },
     async killAgent() {
-      await machine.must('systemctl kill --kill-whom=main --signal=SIGKILL berth-agent; while systemctl is-active berth-agent; do sleep 0.2; done');
+      await machine.must(
+        'systemctl kill --kill-whom=main --signal=SIGKILL berth-agent; while systemctl is-active berth-agent; do sleep 0.2; done',
+      );
     },
-    agentLog: async () => (await machine.run('journalctl -u berth-agent -o cat --no-pager')).stdout,
+    reboot: () => machine.reboot(),
+    agentLog: () => machine.must('journalctl --unit=berth-agent --output=cat --no-pager --lines=60'),
     close,
   };
 }

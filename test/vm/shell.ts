@@ -66,7 +66,9 @@ export function shellOf({ directory, port, key }: { directory: string; port: num
     },
     open: async () => {
       // The master goes into the background once it is connected, and ends by `close` or with the machine.
-      const { code } = await control(['-o', 'ControlMaster=yes', '-o', 'ControlPersist=yes', '-N', '-f'], true).catch(() => ({ code: sshFailed }));
+      const { code } = await control(['-o', 'ControlMaster=yes', '-o', 'ControlPersist=yes', '-N', '-f'], true).catch(() => ({
+        code: sshFailed,
+      }));
       return code === 0;
     },
     forward: async (port) => {
@@ -99,7 +101,8 @@ function runSsh(args: readonly string[], { input, timeoutMs = commandTimeoutMs, 
     child.once('error', (error) => reject(new Error(`ssh could not be run: ${error.message}. Install it: apt-get install openssh-client`)));
     child.once('close', (code) => {
       clearTimeout(timer);
-      if (late) reject(new Error(`in the virtual machine, nothing came of "${args.at(-1)}" within ${timeoutMs / 1000} s: ${text.stderr.trim()}`));
+      if (late)
+        reject(new Error(`in the virtual machine, nothing came of "${args.at(-1)}" within ${timeoutMs / 1000} s: ${text.stderr.trim()}`));
       else resolve({ code: code ?? sshFailed, ...text });
     });
   });
