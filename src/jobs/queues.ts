@@ -2,6 +2,7 @@
 // the only copy of anything: a queue may be lost, and whoever fills it fills it again.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createPostgresBackend, type Processor, Queue, Worker, withBackend } from 'bullmq';
+import pg from 'pg';
 import type { Config } from '../config.js';
 
 /** What Berth uses of bullmq's classes, the same on both backends. */
@@ -10,10 +11,14 @@ export interface JobQueue {
   add(name: string, data: object, options?: object): Promise<unknown>;
   close(): Promise<void>;
   disconnect(): Promise<unknown>;
+  waitUntilReady(): Promise<unknown>;
   on(event: 'error', listen: (error: Error) => void): unknown;
 }
 
 export interface JobWorker {
+  /** Takes jobs until it is closed. */
+  run(): Promise<void>;
+  waitUntilReady(): Promise<unknown>;
   close(): Promise<void>;
   disconnect(): Promise<unknown>;
   on(event: 'error', listen: (error: Error) => void): unknown;
@@ -30,9 +35,11 @@ export function openQueue(config: Config, name: string): JobQueue {
   return new postgres.Queue(name, { connection: postgresOptions(config) });
 }
 
+/** Takes no jobs before `run`. Call that only once it is ready: a worker whose first connection fails spins for ever. */
 export function openWorker(config: Config, name: string, work: Processor): JobWorker {
-  if (config.redisUrl !== null) return new Worker(name, work, { connection: redisOptions(config.redisUrl), prefix: 'berth' });
-  return new postgres.Worker(name, work, { connection: postgresOptions(config) });
+  if (config.redisUrl !== null)
+    return new Worker(name, work, { connection: redisOptions(config.redisUrl), prefix: 'berth', autorun: false });
+  return new postgres.Worker(name, work, { connection: postgresOptions(config), autorun: false });
 }
 
 /** Waits for a job that runs, but not for a server that is away: bullmq would, for ever. */
@@ -48,5 +55,16 @@ function redisOptions(url: string) {
 }
 
 function postgresOptions(config: Config) {
-  return { connectionString: config.databaseUrl, max: connectionsEach, migrate: true, application_name: 'berth-jobs' };
+  return { connectionString: config.databaseUrl, max: connectionsEach, migrate: true, application_name: 'berth-jobs', Client: LentClient };
+}
+
+/**
+ * bullmq borrows connections without listening for their errors, and an error that nobody hears ends the process. Their
+ * queries fail besides, so nothing goes unnoticed.
+ */
+class LentClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config);
+    this.on('error', () => {});
+  }
 }
