@@ -1,11 +1,16 @@
 // `npm run bench -- start|burst`: measures the Berth that runs here, beside crun alone and, if it runs, Docker.
-// docs/performance.md tells what is measured and how to read it.
+// `npm run bench -- placement|packing`: measures the placement engine alone; it needs neither root nor a Berth.
+// docs/performance.md and docs/placement.md tell what is measured and how to read it.
 import { findOrStartBerth } from './berth.js';
 import { benchBurst } from './burst.js';
 import { type BenchOptions, help, parseBenchOptions } from './options.js';
+import { run as packing } from './packing.js';
+import { run as placement } from './placement.js';
 import { benchStart } from './start.js';
 
 const benches = { start: benchStart, burst: benchBurst };
+/** Benches of one part, with options of their own. */
+const parts: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { placement, packing };
 
 async function main(options: BenchOptions): Promise<void> {
   if (process.getuid?.() !== 0) throw new Error('The benchmarks start containers, which needs root.');
@@ -34,12 +39,17 @@ function readOptions(): BenchOptions | null {
   }
 }
 
-const options = readOptions();
+function fail(error: Error): void {
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}
+
+const [name = '', ...args] = process.argv.slice(2);
+const part = Object.hasOwn(parts, name) ? parts[name] : undefined;
+const options = part ? null : readOptions();
+if (part) await part(args).catch(fail);
 if (options) {
-  await main(options).catch((error: Error) => {
-    process.stderr.write(`${error.message}\n`);
-    process.exitCode = 1;
-  });
+  await main(options).catch(fail);
   // A run that was interrupted may still wait for something.
   process.exit();
 }

@@ -22,6 +22,14 @@ export const help = `npm run bench -- start|burst [options]
 start   how long from POST to the process running, one task after the other
 burst   how many tasks a second when many are posted at once
 
+npm run bench -- placement [--hosts N] [--pairs N] [--seed N] [--json]
+npm run bench -- packing [--trace FILE] [--host-cores C] [--host-mem-gib M] [--defrag] [--seed N] [--json]
+
+placement   how many decisions a second the placement engine makes
+packing     how many hosts it needs, beside other rules
+
+Options of start and burst:
+
 --json         one JSON object as the last line
 --runs N       how many tasks (start: 50, burst: 100)
 --profile      also say where the time goes
