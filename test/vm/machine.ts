@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { freePort } from '../support/cluster.js';
-import { type Shell, type ShellResult, shellOf } from './shell.js';
+import { type Shell, type ShellOptions, shellOf } from './shell.js';
 
 const execute = promisify(execFile);
 
@@ -24,16 +24,12 @@ export interface MachineOptions {
 }
 
 export interface Machine {
-  /** Runs a shell command in it, as root. Rejects when the time (two minutes by default) is over or the machine is gone. */
-  run(command: string, options?: { input?: string; timeoutMs?: number }): Promise<ShellResult>;
-  /** The same for a command that must succeed. @returns what it printed. */
-  must(command: string, options?: { input?: string; timeoutMs?: number }): Promise<string>;
+  /** Runs a shell command in it, as root, that must succeed within two minutes or `timeoutMs`. @returns what it printed. */
+  must(command: string, options?: ShellOptions): Promise<string>;
   /** Lets what listens on the loopback port outside be reached on the same port of the loopback within. */
   forward(port: number): Promise<void>;
   /** Restarts it, and waits until it is up again. Forwarded ports are forgotten. */
   reboot(): Promise<void>;
-  /** What its kernel and systemd have said so far. */
-  consoleText(): Promise<string>;
   /** Switches it off without asking it and removes its files. Safe twice. */
   stop(): Promise<void>;
 }
@@ -78,10 +74,8 @@ export async function bootMachine(options: MachineOptions): Promise<Machine> {
   }
   const { run, must, forward } = shell;
   return {
-    run,
     must,
     forward,
-    consoleText,
     stop,
     async reboot() {
       const before = await must('cat /proc/sys/kernel/random/boot_id');

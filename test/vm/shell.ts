@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 
-export interface ShellResult {
+interface ShellResult {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -21,8 +21,11 @@ interface SshOptions extends ShellOptions {
 export interface Shell {
   /** Connects. @returns false if nothing answers yet. */
   open(): Promise<boolean>;
+  /** Rejects when its time (two minutes by default) is over, or the machine is gone. */
   run(command: string, options?: ShellOptions): Promise<ShellResult>;
+  /** The same for a command that must succeed. @returns what it printed. */
   must(command: string, options?: ShellOptions): Promise<string>;
+  /** The machine's loopback port leads to the same port of the loopback here. Not an error if it does already. */
   forward(port: number): Promise<void>;
   /** Safe twice, and without `open`. */
   close(): Promise<void>;
