@@ -25,7 +25,7 @@ export class TaskLogs {
     const row = await this.tasks.row(tenantId, id);
     checkContainer(row, query.container);
     if (!row.host_id) return { items: [], truncated: false };
-    return newestWithin(await this.open(row, query, false, signal), query.tail, limits.logBytes);
+    return newestWithin(await this.open(row, query, false, signal), query.tail ?? limits.logLines.default, limits.logBytes);
   }
 
   /**
@@ -69,8 +69,10 @@ export class TaskLogs {
   }
 
   private open(row: TaskRow, query: LogQuery, follow: boolean, signal: AbortSignal): Promise<AsyncIterable<LogLine[]>> {
-    const request = { taskId: row.id as TaskId, container: query.container ?? null, tail: query.tail, since: query.since ?? null, follow };
-    return this.hosts.openLogs(row.host_id as HostId, request, signal);
+    const { container = null, since = null, tail } = query;
+    const amount =
+      follow && tail === undefined ? { tail: limits.logLines.max, fromStart: true } : { tail: tail ?? limits.logLines.default };
+    return this.hosts.openLogs(row.host_id as HostId, { taskId: row.id as TaskId, container, since, follow, ...amount }, signal);
   }
 }
 
