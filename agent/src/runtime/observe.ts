@@ -3,7 +3,6 @@ import { statSync } from 'node:fs';
 import type { ContainerSpec } from '@berth/contract';
 import type { Clock } from '../clock.js';
 import type { Cgroups } from './cgroup.js';
-import { monitorOf } from './monitor.js';
 import type { Paths } from './paths.js';
 import { isAlive, signalProcess } from './processes.js';
 import { type FailureRecord, readIfThere, readRecord, type StartRecord, writeRecord } from './records.js';
@@ -68,11 +67,6 @@ function readExit(host: ObserveHost, taskId: string, name: string): Exit | null 
 function finishedAt(exitFile: string, clock: Clock): number {
   const ageMs = Math.max(0, Date.now() - statSync(exitFile).mtimeMs);
   return clock.now() - Math.round(ageMs);
-}
-
-/** Whether its monitor is at work on it, let go or not. */
-export function isBeingCreated(paths: Paths, taskId: string, name: string): boolean {
-  return monitorOf(paths.container(taskId, name)) !== null;
 }
 
 /** The definition's signal, else the image's, else SIGTERM. One that is no signal counts as not given. */
