@@ -1869,7 +1869,7 @@ export interface operations {
         parameters: {
             query?: {
                 container?: string;
-                /** @description At most this many of the newest lines. */
+                /** @description At most this many of the newest lines. Left out: 1000, and with `follow` every line that is kept. A log is capped: where lines were dropped that would have followed, a line on stderr that begins with `[berth:` says so. */
                 tail?: number;
                 since?: string;
                 /** @description Answer with server-sent events until the task ends. */

@@ -34,7 +34,9 @@ export async function serveStream(
   signal.addEventListener('abort', giveUp, { once: true });
   try {
     await opened(socket);
-    await pump(socket, runtime.logs(request.taskId, { ...request, signal: ended.signal }), ended.signal);
+    const { taskId, container, since, follow } = request;
+    const tail = request.fromStart ? null : request.tail;
+    await pump(socket, runtime.logs(taskId, { container, tail, since, follow, signal: ended.signal }), ended.signal);
     socket.close(1000);
   } catch (error) {
     if (socket.readyState !== WebSocket.OPEN) throw error;

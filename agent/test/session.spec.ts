@@ -385,6 +385,25 @@ describe('a log stream', () => {
     expect(stream.lines.map(({ text }) => text)).toEqual(['started: sleep 0.2', 'ended with 0']);
   });
 
+  it('begins with the first line if that is asked for, whatever the tail', async () => {
+    await start();
+    const link = await gateway.nextLink();
+    const spec = doing('exit', '0');
+    link.desired([launch(spec)]);
+    await link.report(spec.taskId, 'stopped');
+    for (const [fromStart, texts] of [
+      [true, ['started: exit 0', 'ended with 0']],
+      [undefined, ['ended with 0']],
+    ] as const) {
+      const frame = ask(spec.taskId, `stream-0123456789-${fromStart}`, true);
+      const opened = gateway.stream(frame.streamId);
+      link.send({ ...frame, request: { ...frame.request, tail: 1, fromStart } });
+      const stream = await opened;
+      expect(await stream.ended).toBe(1000);
+      expect(stream.lines.map(({ text }) => text)).toEqual(texts);
+    }
+  });
+
   it('ends with the link it was asked for on', async () => {
     await start();
     const link = await gateway.nextLink();

@@ -1,5 +1,5 @@
 // Staying with tasks until they end: shows what they wait for, streams what they write, stops them on Ctrl-C.
-import { type LogLine, limits, stateRank, type Task } from '@berth/contract';
+import { type LogLine, stateRank, type Task } from '@berth/contract';
 import { type Api } from './client.js';
 import { exitCodes } from './exit-codes.js';
 import { inert } from './format.js';
@@ -88,7 +88,7 @@ function waitingFor(task: Task): string {
 
 async function streamLog(api: Api, id: string, show: (line: LogLine) => Promise<void>): Promise<void> {
   try {
-    for await (const line of followTask(api, id, { tail: limits.logLines.max })) await show(line);
+    for await (const line of followTask(api, id, {})) await show(line);
   } catch (error) {
     // The output is lost to us, not the task: its end and its exit code still count.
     note(`berth: the log of ${id.slice(0, 8)} cannot be followed: ${inert((error as Error).message)}`);

@@ -68,6 +68,23 @@ describe('followLogs', () => {
     expect(asked).toEqual(['1970-01-01T00:00:05.000Z', '1970-01-01T00:00:08.000Z']);
   });
 
+  test('after a break asks for all there is since then, and before the first line for what was asked at first', async () => {
+    const tails: (number | undefined)[] = [];
+    const { ports } = server([line(10_000, 'a'), line(20_000, 'b')], [0, 1]);
+    const open: FollowPorts['open'] = (query) => {
+      tails.push(query.tail);
+      return ports.open(query);
+    };
+    expect(await collect({ ...ports, open })).toEqual(['a', 'b']);
+    expect(tails).toEqual([1000, 1000, undefined]);
+  });
+
+  test('a burst that all may come again arrives once, and before the test gives up', async () => {
+    const burst = Array.from({ length: 50_000 }, (_, index) => line(10_000 + (index % 1000), `${index}`));
+    const origins = burst.map((one, index) => ({ ...one, container: `c${index % 50}` }));
+    expect(await collect(server(origins, [30_000]).ports)).toHaveLength(50_000);
+  });
+
   test('a stream that closes without saying so ends when the task has ended', async () => {
     let opened = 0;
     const { ports } = server([], [], {

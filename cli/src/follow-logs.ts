@@ -1,13 +1,13 @@
 // Following a task's log to its end over connections that may break. Decides when to connect again and when it is
 // over; opening a connection, looking at the task and waiting are the caller's.
-import { type LogLine, type LogQuery, limits } from '@berth/contract';
+import type { LogLine } from '@berth/contract';
 import type { ServerEvent } from './event-stream.js';
 import { refused } from './failure.js';
 import { SeenLines } from './seen-lines.js';
 
 export interface FollowPorts {
   /** Opens one connection. Rejects when that fails in a way that may pass; a Failure that will not pass goes through. */
-  open(query: Pick<LogQuery, 'tail'> & { since: string | undefined }): Promise<AsyncIterable<ServerEvent>>;
+  open(query: Start): Promise<AsyncIterable<ServerEvent>>;
   /** Whether the task has ended, so that no more lines will come. */
   hasEnded(): Promise<boolean>;
   /** Whether this failure can pass: then there is another try. */
@@ -18,7 +18,8 @@ export interface FollowPorts {
 }
 
 interface Start {
-  readonly tail: number;
+  /** Undefined: every line that is kept. */
+  readonly tail: number | undefined;
   readonly since: string | undefined;
 }
 
@@ -49,7 +50,8 @@ export async function* followLogs(ports: FollowPorts, start: Start): AsyncGenera
     }
     tries += 1;
     await ports.wait(Math.min(5000, 100 * 2 ** Math.min(tries, 6)));
-    query = { tail: limits.logLines.max, since: seen.resumeFrom() ?? start.since };
+    const since = seen.resumeFrom();
+    query = since === null ? start : { tail: undefined, since };
   }
 }
 

@@ -7,7 +7,8 @@ import { getTask } from './tasks.js';
 import { note } from './terminal.js';
 
 interface Request {
-  readonly tail: number;
+  /** Left out: every line that is kept. */
+  readonly tail?: number | undefined;
   readonly since?: string | undefined;
   readonly container?: string | undefined;
   readonly signal?: AbortSignal;
@@ -23,7 +24,7 @@ export function followTask(api: Api, id: string, { tail, since, container, signa
           `/v1/tasks/${id}/logs`,
           {
             follow: 'true',
-            tail: String(query.tail),
+            ...(query.tail !== undefined && { tail: String(query.tail) }),
             ...(query.since && { since: query.since }),
             ...(container && { container }),
           },

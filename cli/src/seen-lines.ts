@@ -2,6 +2,9 @@
 // twice. The API can be asked for lines since an instant; lines near it come again and are dropped here.
 import type { LogLine } from '@berth/contract';
 
+/** Forgetting what is out of the window costs a look at all of them, so it waits until as many new ones have come. */
+const forgetFrom = 5000;
+
 /**
  * Containers' lines are merged as the agent reads them, so one with an older time can follow a newer one. Everything
  * within this window before the newest is asked for again.
@@ -9,10 +12,11 @@ import type { LogLine } from '@berth/contract';
 const windowMs = 2000;
 
 export class SeenLines {
-  /** Newest first seen time, and how often each line within the window was seen. */
+  /** Newest time, and how many lines of each origin and instant within the window were seen. */
   private newestMs = Number.NEGATIVE_INFINITY;
   private readonly counts = new Map<string, { atMs: number; count: number }>();
   private replay = new Map<string, number>();
+  private forgetAt = forgetFrom;
 
   /** From when to ask after a break; null when nothing has been seen. */
   resumeFrom(): string | null {
@@ -20,9 +24,9 @@ export class SeenLines {
     return Number.isFinite(this.newestMs) ? new Date(this.newestMs - windowMs).toISOString() : null;
   }
 
-  /** Whether the line is new. Equal lines at the same instant are as many lines as they were. */
+  /** Whether the line is new. Lines of one origin at one instant come again in their order, so that it is enough to count them. */
   accept(line: LogLine): boolean {
-    const key = `${line.container}\n${line.stream}\n${line.at}\n${line.text}`;
+    const key = `${line.container}\n${line.stream}\n${line.at}`;
     const again = this.replay.get(key) ?? 0;
     if (again > 0) {
       this.replay.set(key, again - 1);
@@ -31,7 +35,7 @@ export class SeenLines {
     const atMs = Date.parse(line.at);
     this.counts.set(key, { atMs, count: (this.counts.get(key)?.count ?? 0) + 1 });
     if (atMs > this.newestMs) this.newestMs = atMs;
-    if (this.counts.size > 5000) this.forget();
+    if (this.counts.size > this.forgetAt) this.forget();
     return true;
   }
 
@@ -39,5 +43,6 @@ export class SeenLines {
     for (const [key, { atMs }] of this.counts) {
       if (atMs < this.newestMs - windowMs) this.counts.delete(key);
     }
+    this.forgetAt = 2 * this.counts.size + forgetFrom;
   }
 }

@@ -154,8 +154,11 @@ export const logQuerySchema = z.strictObject({
     .int()
     .min(0)
     .max(limits.logLines.max)
-    .default(limits.logLines.default)
-    .describe('At most this many of the newest lines.'),
+    .optional()
+    .describe(
+      `At most this many of the newest lines. Left out: ${limits.logLines.default}, and with \`follow\` every line that is kept. ` +
+        'A log is capped: where lines were dropped that would have followed, a line on stderr that begins with `[berth:` says so.',
+    ),
   since: z.iso.datetime().optional(),
   follow: z
     .enum(['true', 'false'])

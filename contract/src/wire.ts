@@ -131,7 +131,10 @@ const openStreamSchema = z.object({
       kind: z.literal('logs'),
       taskId: taskIdSchema,
       container: z.string().nullable(),
+      /** At most so many of the newest lines come before those that are followed. */
       tail: count,
+      /** Every line that is kept, and `tail` does not count. An agent that does not know this yet goes by `tail`. */
+      fromStart: z.boolean().optional(),
       since: instant.nullable(),
       follow: z.boolean(),
     }),

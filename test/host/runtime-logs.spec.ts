@@ -1,5 +1,6 @@
 // Logs of real containers: while they run, after their end, through rotations, and under a flood.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LogLine } from '../../contract/src/index.js';
 import { startRegistry, type TestRegistry } from '../support/registry.js';
 import { type RuntimeHost, runtimeHost } from '../support/runtime-host.js';
 import { containerSpec, exitOf, runToEnd, startTask, taskSpec, until } from '../support/runtime-task.js';
@@ -23,6 +24,15 @@ afterAll(async () => {
   await host?.destroy();
   await registry?.stop();
 });
+
+/** Lines as they were written: conmon breaks one wherever its buffer ends. */
+function wholeLines(lines: readonly LogLine[]): string[] {
+  return lines
+    .map(({ text, partial }) => `${text}${partial ? '' : '\n'}`)
+    .join('')
+    .trimEnd()
+    .split('\n');
+}
 
 const sh = (script: string, more = {}) => taskSpec([containerSpec(image, ['sh', '-c', script], more)]);
 
@@ -63,9 +73,9 @@ describe('logs', () => {
     const files = await host.sh(`ls ${host.dataDirectory}/logs/${task.taskId}`);
     await host.call.cleanup(task.taskId);
     expect(files).toContain('main.log.1');
-    const numbers = (lines: { text: string }[]) =>
-      lines
-        .map((line) => /^line (\d+)/.exec(line.text)?.[1])
+    const numbers = (lines: LogLine[]) =>
+      wholeLines(lines)
+        .map((line) => /^line (\d+)/.exec(line)?.[1])
         .filter((found) => found !== undefined)
         .map(Number);
     const whole = Array.from({ length: 3000 }, (_, index) => index);
@@ -87,6 +97,29 @@ describe('logs', () => {
     const lines = await host.call.logs(task.taskId, { tail: 5 });
     expect(lines.at(-1)?.text).toBe('done');
     expect(lines.every((line) => line.text.length <= 64 * 1024)).toBe(true);
+    const whole = await host.call.logs(task.taskId, { tail: null });
+    expect(whole.some(({ stream, text }) => stream === 'stderr' && text.startsWith('[berth: '))).toBe(true);
+    expect(whole.at(-1)?.text).toBe('done');
     await host.call.cleanup(task.taskId);
+  });
+});
+
+describe('logs under the usual limits', () => {
+  it('hold 20 MB printed at once, every byte in its order, for a follower from the start', async () => {
+    const usual = await runtimeHost({ insecureRegistries: [registry.address] });
+    try {
+      await usual.call.start([]);
+      const lines = 260_000;
+      const task = sh(`awk 'BEGIN { for (i = 0; i < ${lines}; i++) printf "%07d ${'x'.repeat(70)}\\n", i }'`);
+      await startTask(usual, task);
+      await exitOf(usual, task.taskId);
+      const following = usual.call.logs(task.taskId, { follow: true, tail: null });
+      await usual.call.cleanup(task.taskId);
+      const texts = wholeLines(await following);
+      expect(texts).toHaveLength(lines);
+      expect(texts.every((text, index) => Number(text.slice(0, 7)) === index && text.length === 78)).toBe(true);
+    } finally {
+      await usual.destroy();
+    }
   });
 });

@@ -25,7 +25,7 @@ export interface RuntimeCalls {
   killContainer(taskId: TaskId, container: string): Promise<void>;
   observe(taskId: TaskId, container: string): Promise<Observed>;
   cleanup(taskId: TaskId): Promise<void>;
-  logs(taskId: TaskId, request: { container?: string; tail?: number; since?: string; follow?: boolean }): Promise<LogLine[]>;
+  logs(taskId: TaskId, request: { container?: string; tail?: number | null; since?: string; follow?: boolean }): Promise<LogLine[]>;
   exits(): Promise<{ taskId: TaskId; container: string; exit: Exit }[]>;
   descriptors(): Promise<string[]>;
   close(): Promise<void>;

@@ -163,7 +163,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     cleanup,
     logs: (taskId, request) => {
       const isOver = () => !namesIn(paths.tasks).includes(taskId);
-      return taskLogs(paths, options.logs.maxRotatedFiles, taskId, request, isOver);
+      return taskLogs(paths, taskId, request, isOver);
     },
     close,
     teardown: async () => {

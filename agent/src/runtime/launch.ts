@@ -1,6 +1,6 @@
 // The start of one container: root file system, bundle, control group, monitor, and the moment it is let go.
-import { closeSync, constants, mkdirSync, openSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, constants, linkSync, mkdirSync, openSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { ContainerSpec, TaskSpec } from '@berth/contract';
 import type { IdRange } from './addresses.js';
 import { bundleFor, initArguments, type Rlimit } from './bundle.js';
@@ -9,6 +9,7 @@ import { bundleFault } from './check-bundle.js';
 import { resolveUser } from './container-user.js';
 import { programFault } from './executable.js';
 import type { Image } from './image-store.js';
+import { seenName } from './log-files.js';
 import { CreateError, createContainer } from './monitor.js';
 import type { RuntimeOptions } from './options.js';
 import type { Paths } from './paths.js';
@@ -55,6 +56,7 @@ export async function launch(host: LaunchHost, request: LaunchRequest): Promise<
   const created = await createOrExplain(host, request);
   const waiting = performance.now();
   const record: StartRecord = { ...created, startedAtMs: options.clock.now() };
+  keepSeen(at.log, join(dirname(at.log), seenName(container.name)));
   // From here on the container counts as started. Were it let go first, an agent killed in between would start it twice.
   writeRecord(at.record, record);
   await letGo(host, at);
@@ -62,6 +64,16 @@ export async function launch(host: LaunchHost, request: LaunchRequest): Promise<
     startedAtMs: record.startedAtMs,
     timings: { bundle: prepared - begun, create: waiting - prepared, letGo: performance.now() - waiting },
   };
+}
+
+/** Before the container can write: so that its first file can't be replaced without a trace. */
+function keepSeen(log: string, seen: string): void {
+  try {
+    linkSync(log, seen);
+  } catch (error) {
+    // An earlier attempt to start it may have made the link. Of a log without a file there is nothing to keep.
+    if (!['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
 }
 
 function writeBundle(host: LaunchHost, request: LaunchRequest): void {

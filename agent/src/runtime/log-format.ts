@@ -17,22 +17,41 @@ export function timeOf(line: LogLine): number {
   return Date.parse(line.at);
 }
 
+/** Stands where lines are missing, just before `next`. @param bytes of the log's files; null if not known. */
+export function gapLine({ at, container }: LogLine, bytes: number | null): LogLine {
+  const what = bytes === null ? 'output may have been' : `${bytes} bytes of output were`;
+  return { at, container, stream: 'stderr', text: `[berth: ${what} dropped here: the log is capped]`, partial: false };
+}
+
 /**
  * Lines of several containers as one list in order of time. Each container's own lines stay in their order, whatever
  * their times say.
  */
 export function mergeByTime(lists: readonly (readonly LogLine[])[]): LogLine[] {
+  let { merged, rest } = mergeUntilOneEnds(lists);
+  for (let open = rest.filter((list) => list.length > 0); open.length > 0; open = rest.filter((list) => list.length > 0)) {
+    const more = mergeUntilOneEnds(open);
+    merged = merged.concat(more.merged);
+    rest = more.rest;
+  }
+  return merged;
+}
+
+/** As mergeByTime, as far as no list can get lines that belong before: until the first has none left. */
+export function mergeUntilOneEnds(lists: readonly (readonly LogLine[])[]): { merged: LogLine[]; rest: LogLine[][] } {
   const positions = lists.map(() => 0);
   const merged: LogLine[] = [];
   for (;;) {
-    let earliest = -1;
-    for (let list = 0; list < lists.length; list++) {
-      const line = lists[list]?.[positions[list] as number];
-      const best = earliest < 0 ? undefined : lists[earliest]?.[positions[earliest] as number];
-      if (line && (!best || timeOf(line) < timeOf(best))) earliest = list;
-    }
-    if (earliest < 0) return merged;
-    merged.push(lists[earliest]?.[positions[earliest] as number] as LogLine);
+    const heads = lists.map((list, index) => list[positions[index] as number]);
+    const earliest = heads.reduce((best, head, index) => (isEarlier(head, heads[best]) ? index : best), 0);
+    const head = heads[earliest];
+    if (!head || heads.includes(undefined)) break;
+    merged.push(head);
     positions[earliest] = (positions[earliest] as number) + 1;
   }
+  return { merged, rest: lists.map((list, index) => list.slice(positions[index])) };
+}
+
+function isEarlier(line: LogLine | undefined, than: LogLine | undefined): boolean {
+  return line !== undefined && than !== undefined && timeOf(line) < timeOf(than);
 }

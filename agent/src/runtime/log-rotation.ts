@@ -1,29 +1,68 @@
 // Keeps logs bounded: puts a live container's file aside when it has grown, and removes ended tasks' logs in time.
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
-import { readdir, rename, rm, stat } from 'node:fs/promises';
+import { link, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { inoOf, readLogFiles, rotatedName, seenName, writeKept } from './log-files.js';
 import type { LogLimits } from './options.js';
 import type { Paths } from './paths.js';
 
-/** Beside `web.log`: `web.log.1` is the newest that was put aside. */
-export function rotatedName(container: string, index: number): string {
-  return `${container}.log.${index}`;
+const reopenedWithinMs = 500;
+const lookAgainMs = 5;
+
+/**
+ * Puts the file aside if it is over the limit, and has conmon begin a new one. Also puts aside what conmon itself has
+ * replaced since the last look.
+ */
+export async function rotateIfLarge(paths: Paths, limits: LogLimits, taskId: string, container: string): Promise<void> {
+  const { log, controlFifo } = paths.container(taskId, container);
+  const directory = paths.task(taskId).logs;
+  const seen = join(directory, seenName(container));
+  const [current, known] = [await inoOf(log), await inoOf(seen)];
+  if (current === null) return;
+  if (known !== null && known !== current) await putAside(directory, container, limits, seen, current);
+  if (known !== current) await keepSeen(log, seen);
+  if ((await stat(log)).size <= limits.maxFileBytes) return;
+  await rm(seen, { force: true });
+  await putAside(directory, container, limits, log, null);
+  reopenLog(controlFifo);
+  await linkWhenMade(log, seen);
 }
 
-/** Puts the file aside if it is over the limit, and has conmon begin a new one. */
-export async function rotateIfLarge(paths: Paths, limits: LogLimits, taskId: string, container: string): Promise<boolean> {
-  const at = paths.container(taskId, container);
-  const size = await stat(at.log).then(
-    (found) => found.size,
-    () => 0,
-  );
-  if (size <= limits.maxFileBytes) return false;
-  const directory = paths.task(taskId).logs;
-  const place = (index: number) => (index === 0 ? at.log : join(directory, rotatedName(container, index)));
+/**
+ * Gives the newest file the first of the names for what was put aside, and the others the next. The oldest goes.
+ * @param cut the file that conmon has made in the place of this one, if it was not we who ended it.
+ */
+async function putAside(directory: string, container: string, limits: LogLimits, newest: string, cut: string | null): Promise<void> {
+  const place = (index: number) => join(directory, rotatedName(container, index));
+  await noteRemoval(directory, container, place(limits.maxRotatedFiles), cut);
   await rm(place(limits.maxRotatedFiles), { force: true });
-  for (let index = limits.maxRotatedFiles - 1; index >= 0; index--) await rename(place(index), place(index + 1)).catch(ignoreMissing);
-  reopenLog(at.controlFifo);
-  return true;
+  for (let index = limits.maxRotatedFiles - 1; index >= 1; index--) await rename(place(index), place(index + 1)).catch(ignoreMissing);
+  await rename(newest, place(1)).catch(ignoreMissing);
+}
+
+/** Written down first: who reads the log meanwhile takes the file for removed. */
+async function noteRemoval(directory: string, container: string, last: string, cut: string | null): Promise<void> {
+  const files = await readLogFiles(directory, container);
+  const oldest = files.find(({ path }) => path !== last);
+  if (!oldest || (oldest === files[0] && cut === null)) return;
+  const cuts = files.filter(({ ino, afterCut }) => afterCut || ino === cut).map(({ ino }) => ino);
+  await writeKept(directory, container, { oldest: oldest.ino, droppedBytes: oldest.start, cuts });
+}
+
+/** Returns when conmon has made its new file, or in a short while: the container may just have ended. */
+async function linkWhenMade(log: string, seen: string): Promise<void> {
+  for (let waitedMs = 0; waitedMs < reopenedWithinMs; waitedMs += lookAgainMs) {
+    if ((await inoOf(log)) !== null) return keepSeen(log, seen);
+    await setTimeout(lookAgainMs);
+  }
+}
+
+/** The container may just have been started, and the link made with it. */
+async function keepSeen(log: string, seen: string): Promise<void> {
+  await link(log, seen).catch((error: NodeJS.ErrnoException) => {
+    if (!['EEXIST', 'ENOENT'].includes(error.code ?? '')) throw error;
+  });
 }
 
 /** conmon's control message 2: open the log file anew. Nobody listens any more if the container has just ended. */
@@ -74,7 +113,8 @@ async function measure(directory: string, taskId: string): Promise<EndedLog> {
   let [bytes, lastWriteMs] = [0, (await stat(directory)).mtimeMs];
   for (const name of await readdir(directory)) {
     const file = await stat(join(directory, name));
-    bytes += file.size;
+    // One file may have two names.
+    bytes += file.size / file.nlink;
     lastWriteMs = Math.max(lastWriteMs, file.mtimeMs);
   }
   return { taskId, bytes, lastWriteMs };

@@ -1,7 +1,8 @@
 // The newest lines of one container, read from the end of its files backwards, so that a long log costs no more than
 // the lines that are asked for.
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import type { LogLine } from '@berth/contract';
+import { openIfThere } from './log-files.js';
 import { parseLogLine, timeOf } from './log-format.js';
 
 const blockBytes = 64 * 1024;
@@ -49,13 +50,6 @@ export async function readTail(files: readonly string[], container: string, limi
     }
   }
   return { lines: found.reverse(), endOffset, file };
-}
-
-export async function openIfThere(path: string): Promise<FileHandle | null> {
-  return open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  });
 }
 
 /** The end of the file as far as whole lines go: conmon may be in the middle of one. */

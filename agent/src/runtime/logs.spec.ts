@@ -1,13 +1,15 @@
 // Reading logs back, on real files: from the end, across rotations, while they grow.
-import { appendFile, mkdir, mkdtemp, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, type FileHandle, mkdir, mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LogLine } from '@berth/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { inOrder, inoOf, nextFile } from './log-files.js';
 import { LogFollower } from './log-follow.js';
 import { mergeByTime, parseLogLine } from './log-format.js';
-import { logsToRemove } from './log-rotation.js';
+import { logsToRemove, rotateIfLarge } from './log-rotation.js';
 import { readTail } from './log-tail.js';
+import { type Paths, pathsOf } from './paths.js';
 
 let directory: string;
 beforeEach(async () => {
@@ -89,33 +91,168 @@ describe('readTail', () => {
 });
 
 describe('LogFollower', () => {
-  it('reads on where the tail ended, through a rotation and a cut', async () => {
-    await writeFile(file('a'), line('one'));
-    const tail = await readTail([file('a')], 'main', 10, null);
-    const follower = new LogFollower(file('a'), 'main', tail.file, tail.endOffset, null);
-    expect(await follower.next()).toEqual([]);
-    await appendFile(file('a'), `${line('two')}${at(3)} stdout F thr`);
-    expect(textsOf(await follower.next())).toEqual(['two']);
-    await appendFile(file('a'), 'ee\n');
-    expect(textsOf(await follower.next())).toEqual(['three']);
-    await appendFile(file('a'), line('four'));
-    await rename(file('a'), file('a.1'));
-    await writeFile(file('a'), line('five'));
-    expect(textsOf([...(await follower.next()), ...(await follower.next())])).toEqual(['four', 'five']);
-    await truncate(file('a'), 0);
-    expect(await follower.next()).toEqual([]);
-    await appendFile(file('a'), line('6'));
-    expect(textsOf(await follower.next())).toEqual(['6']);
-    await follower.close();
+  const follower = (sinceMs: number | null = null) => new LogFollower(directory, 'main', sinceMs);
+
+  async function readAll(from: LogFollower): Promise<string[]> {
+    const texts: string[] = [];
+    for (let lines = await from.next(); lines.length > 0; lines = await from.next()) texts.push(...textsOf(lines));
+    return texts;
+  }
+
+  it('reads on where the tail ended, through a rotation', async () => {
+    await writeFile(file('main.log'), line('one'));
+    const tail = await readTail([file('main.log')], 'main', 10, null);
+    const from = follower();
+    await from.beginAt(tail.file as FileHandle, tail.endOffset);
+    expect(await from.next()).toEqual([]);
+    await appendFile(file('main.log'), `${line('two')}${at(3)} stdout F thr`);
+    expect(textsOf(await from.next())).toEqual(['two']);
+    await appendFile(file('main.log'), 'ee\n');
+    expect(textsOf(await from.next())).toEqual(['three']);
+    await appendFile(file('main.log'), line('four'));
+    await rename(file('main.log'), file('main.log.1'));
+    await writeFile(file('main.log'), line('five'));
+    expect(await readAll(from)).toEqual(['four', 'five']);
+    await from.close();
   });
 
   it('waits for a file that is not there yet', async () => {
-    const follower = new LogFollower(file('sub/a'), 'main', null, 0, null);
-    expect(await follower.next()).toEqual([]);
-    await mkdir(file('sub'));
-    await writeFile(file('sub/a'), line('late'));
-    expect(textsOf(await follower.next())).toEqual(['late']);
-    await follower.close();
+    await rm(directory, { recursive: true });
+    const from = follower();
+    expect(await from.next()).toEqual([]);
+    await mkdir(directory);
+    await writeFile(file('main.log'), line('late'));
+    expect(textsOf(await from.next())).toEqual(['late']);
+    await from.close();
+  });
+
+  it('reads everything from the beginning, or from a time on', async () => {
+    for (const [name, text, second] of [
+      ['main.log.2', 'one', 1],
+      ['main.log.1', 'two', 5],
+      ['main.log', 'three', 6],
+    ] as const) {
+      await writeFile(file(name), line(text, second));
+      await utimes(file(name), new Date(at(second)), new Date(at(second)));
+    }
+    for (const [sinceMs, texts] of [
+      [null, ['one', 'two', 'three']],
+      [Date.parse(at(5)), ['two', 'three']],
+    ] as const) {
+      const from = follower(sinceMs);
+      expect(await readAll(from)).toEqual(texts);
+      await from.close();
+    }
+  });
+
+  describe('while its log is rotated', () => {
+    const limits = { maxFileBytes: 100, maxRotatedFiles: 2, retentionMs: 1, maxTotalBytes: 1 };
+    const taskId = '3f0e6a52';
+    let paths: Paths;
+    let log: string;
+    let written: number;
+    beforeEach(async () => {
+      paths = pathsOf('none', directory);
+      ({ log } = paths.container(taskId, 'main'));
+      await mkdir(paths.task(taskId).logs, { recursive: true });
+      await writeFile(log, '');
+      written = 0;
+    });
+
+    const size = 100;
+    const write = (count: number) =>
+      appendFile(log, Array.from({ length: count }, () => line(`${written++}`.padEnd(size - line('').length, ' '), 1)).join(''));
+    /** Nobody listens on the control fifo here: what conmon would do is done at the same time. */
+    const rotate = async () => {
+      const rotating = rotateIfLarge(paths, limits, taskId, 'main');
+      while (await inoOf(log)) await new Promise((resolve) => setTimeout(resolve, 1));
+      await writeFile(log, '');
+      await rotating;
+    };
+    /** What conmon does with a file that outgrows its own cap. */
+    const cut = async () => {
+      await writeFile(`${log}.tmp`, '');
+      await rename(`${log}.tmp`, log);
+    };
+    const numbers = (texts: readonly string[]) => texts.map((text) => text.trim());
+    const from = () => new LogFollower(paths.task(taskId).logs, 'main', null);
+
+    it('misses nothing that is still there, whenever it reads', async () => {
+      const reader = from();
+      const texts: string[] = [];
+      for (let round = 0; round < 6; round++) {
+        await write(3);
+        if (round % 2 === 1) texts.push(...(await readAll(reader)));
+        await rotate();
+      }
+      texts.push(...(await readAll(reader)));
+      await reader.close();
+      expect(numbers(texts)).toEqual(Array.from({ length: 18 }, (_, index) => `${index}`));
+    });
+
+    it('says how much was removed before it could be read, at the beginning and in between', async () => {
+      const begun = from();
+      await write(2);
+      expect(numbers(textsOf(await begun.next()))).toEqual(['0', '1']);
+      for (let round = 0; round < 4; round++) {
+        await rotate();
+        await write(2);
+      }
+      const late = from();
+      const gap = (bytes: number) => `[berth: ${bytes} bytes of output were dropped here: the log is capped]`;
+      expect(numbers(await readAll(begun))).toEqual([gap(2 * size), '4', '5', '6', '7', '8', '9']);
+      expect(numbers(await readAll(late))).toEqual([gap(4 * size), '4', '5', '6', '7', '8', '9']);
+      for (const each of [begun, late]) await each.close();
+    });
+
+    it('keeps the file that conmon replaced, and says that there may have been more', async () => {
+      await write(1);
+      await rotateIfLarge(paths, limits, taskId, 'main');
+      const [early, late] = [from(), from()];
+      await write(1);
+      await cut();
+      await write(1);
+      const unsure = '[berth: output may have been dropped here: the log is capped]';
+      expect(numbers(await readAll(early))).toEqual(['0', '1', unsure, '2']);
+      await rotateIfLarge(paths, limits, taskId, 'main');
+      expect(await readdir(paths.task(taskId).logs)).toContain('main.log.1');
+      expect(numbers(await readAll(late))).toEqual(['0', '1', unsure, '2']);
+      for (const each of [early, late]) await each.close();
+    });
+  });
+});
+
+describe('nextFile', () => {
+  const chain = (...inos: string[]) =>
+    inos.map((ino, index) => ({ path: ino, ino, size: 10, modifiedMs: 0, start: 100 + 10 * index, afterCut: false }));
+  const next = (...input: Parameters<typeof nextFile>) => {
+    const found = nextFile(...input);
+    return found && [found.file.ino, found.missing];
+  };
+
+  it.each<[string, Parameters<typeof nextFile>[1], [string, number | null] | null]>([
+    ['the oldest at the beginning', null, ['a', 100]],
+    ['the one after this one', { ino: 'a', end: 110 }, ['b', 0]],
+    ['none after the newest', { ino: 'c', end: 125 }, null],
+    ['the oldest kept when this one was removed', { ino: 'gone', end: 80 }, ['a', 20]],
+    ['a later one when this one was removed only now', { ino: 'gone', end: 110 }, ['b', 0]],
+    ['the newest when this one was replaced', { ino: 'gone', end: 500 }, ['c', null]],
+    ['the newest when nobody knows where this one was', { ino: 'gone', end: null }, ['c', null]],
+  ])('is %s', (_what, where, expected) => {
+    expect(next(chain('a', 'b', 'c'), where)).toEqual(expected);
+  });
+
+  it('is none of no files', () => {
+    expect([next([], null), next([], { ino: 'gone', end: 1 })]).toEqual([null, null]);
+  });
+
+  it('leaves out files that are about to be removed', () => {
+    const files = ['a', 'b', 'c'].map((ino) => ({ path: ino, ino, size: 10, modifiedMs: 0 }));
+    const kept = { oldest: 'b', droppedBytes: 70, cuts: [] };
+    expect(inOrder({ files, kept, cut: null }).map(({ ino, start }) => [ino, start])).toEqual([
+      ['b', 70],
+      ['c', 80],
+    ]);
   });
 });
 

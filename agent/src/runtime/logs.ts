@@ -1,11 +1,10 @@
 // Answers requests for log lines of a task, live or ended, and follows it to its end.
 import { type FSWatcher, watch } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { LogLine, TaskId } from '@berth/contract';
+import { readLogFiles } from './log-files.js';
 import { LogFollower } from './log-follow.js';
-import { mergeByTime } from './log-format.js';
-import { rotatedName } from './log-rotation.js';
+import { mergeByTime, mergeUntilOneEnds } from './log-format.js';
 import { readTail } from './log-tail.js';
 import type { Paths } from './paths.js';
 import type { LogRequest } from './runtime.js';
@@ -14,63 +13,58 @@ const pollMs = 500;
 const linesPerBatch = 1000;
 
 /** @param isOver whether the task has ended for good: nothing will be written any more. */
-export async function* taskLogs(
-  paths: Paths,
-  maxRotatedFiles: number,
-  taskId: TaskId,
-  request: LogRequest,
-  isOver: () => boolean,
-): AsyncGenerator<LogLine[]> {
+export async function* taskLogs(paths: Paths, taskId: TaskId, request: LogRequest, isOver: () => boolean): AsyncGenerator<LogLine[]> {
   const directory = paths.task(taskId).logs;
   const sinceMs = request.since === null ? null : Date.parse(request.since);
-  const followers = new Map<string, LogFollower>();
+  const followers: Followers = new Map();
+  const newFollower = (container: string) => {
+    const follower = new LogFollower(directory, container, sinceMs);
+    followers.set(container, { follower, pending: [] });
+    return follower;
+  };
   try {
-    const tails: LogLine[][] = [];
-    for (const container of await containersWithLogs(directory, request.container)) {
-      const files = [`${container}.log`, ...Array.from({ length: maxRotatedFiles }, (_, index) => rotatedName(container, index + 1))];
-      const tail = await readTail(
-        files.map((file) => join(directory, file)),
-        container,
-        request.tail,
-        sinceMs,
-      );
-      tails.push(tail.lines);
-      followers.set(container, new LogFollower(join(directory, `${container}.log`), container, tail.file, tail.endOffset, sinceMs));
+    if (request.tail !== null) {
+      const tails: LogLine[][] = [];
+      for (const container of await containersWithLogs(directory, request.container)) {
+        const files = (await readLogFiles(directory, container)).map(({ path }) => path).reverse();
+        const tail = await readTail(files, container, request.tail, sinceMs);
+        tails.push(tail.lines);
+        const follower = newFollower(container);
+        if (tail.file) await follower.beginAt(tail.file, tail.endOffset);
+      }
+      yield* inBatches(request.tail > 0 ? mergeByTime(tails).slice(-request.tail) : []);
+      if (!request.follow) return;
     }
-    const newest = request.tail > 0 ? mergeByTime(tails).slice(-request.tail) : [];
-    yield* inBatches(newest);
-    if (request.follow) yield* follow(directory, followers, sinceMs, request, isOver);
+    yield* readOn(directory, followers, newFollower, request, () => !request.follow || isOver());
   } finally {
-    for (const follower of followers.values()) await follower.close();
+    for (const { follower } of followers.values()) await follower.close();
   }
 }
 
-async function* follow(
+/** By container. `pending`: lines that were read and not given yet. */
+type Followers = Map<string, { readonly follower: LogFollower; pending: LogLine[] }>;
+
+async function* readOn(
   directory: string,
-  followers: Map<string, LogFollower>,
-  sinceMs: number | null,
-  request: LogRequest,
+  followers: Followers,
+  newFollower: (container: string) => void,
+  { container: only, signal }: LogRequest,
   isOver: () => boolean,
 ): AsyncGenerator<LogLine[]> {
-  const changes = changeSignal(directory, request.signal);
+  const changes = changeSignal(directory, signal);
   try {
-    while (!request.signal.aborted) {
+    while (!signal.aborted) {
       // Asked before reading, so that what was written last is read.
       const over = isOver();
-      for (const container of await containersWithLogs(directory, request.container)) {
-        if (!followers.has(container))
-          followers.set(container, new LogFollower(join(directory, `${container}.log`), container, null, 0, sinceMs));
-      }
-      let found = false;
-      for (const follower of followers.values()) {
-        const lines = await follower.next();
-        if (lines.length === 0) continue;
-        found = true;
-        yield lines;
-      }
-      if (found) continue;
-      if (over) return;
-      await changes.wait();
+      for (const container of await containersWithLogs(directory, only)) if (!followers.has(container)) newFollower(container);
+      for (const each of followers.values()) if (each.pending.length === 0) each.pending = await each.follower.next();
+      const ready = [...followers.values()].filter(({ pending }) => pending.length > 0);
+      if (ready.length > 0) {
+        const { merged, rest } = mergeUntilOneEnds(ready.map(({ pending }) => pending));
+        for (const [index, each] of ready.entries()) each.pending = rest[index] ?? [];
+        yield merged;
+      } else if (over) return;
+      else await changes.wait();
     }
   } finally {
     changes.close();
@@ -115,8 +109,9 @@ function changeSignal(directory: string, signal: AbortSignal): { wait(): Promise
 
 async function containersWithLogs(directory: string, only: string | null): Promise<string[]> {
   const names = await readdir(directory).catch(() => []);
-  const containers = names.filter((name) => name.endsWith('.log')).map((name) => name.slice(0, -'.log'.length));
-  return containers.filter((container) => only === null || container === only).sort();
+  // A container that ended when its file had just been put aside has no `.log` any more.
+  const containers = new Set(names.flatMap((name) => /^(.+)\.log(\.\d+)?$/.exec(name)?.[1] ?? []));
+  return [...containers].filter((container) => only === null || container === only).sort();
 }
 
 function* inBatches(lines: readonly LogLine[]): Generator<LogLine[]> {

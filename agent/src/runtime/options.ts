@@ -36,7 +36,10 @@ export interface RuntimeOptions {
 }
 
 export interface LogLimits {
-  /** A container's log file is put aside when it is larger than this. */
+  /**
+   * A container's log file is put aside when it is found larger than this. Between two looks it can grow to eight times
+   * as much; then its monitor begins a new one.
+   */
   readonly maxFileBytes: number;
   /** How many files that were put aside are kept, beside the current one. */
   readonly maxRotatedFiles: number;

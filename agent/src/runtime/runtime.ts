@@ -47,7 +47,8 @@ export type Observed =
 
 export interface LogRequest {
   readonly container: string | null;
-  readonly tail: number;
+  /** At most so many of the newest lines before what is followed; null: all that are kept, from the first on. */
+  readonly tail: number | null;
   readonly since: string | null;
   readonly follow: boolean;
   readonly signal: AbortSignal;
@@ -71,7 +72,10 @@ export interface Runtime {
   observe(taskId: TaskId, container: string): Promise<Observed>;
   /** Removes all that the task has on the host but its logs. Safe twice, and without `prepare`. Kills what runs. */
   cleanup(taskId: TaskId): Promise<void>;
-  /** Lines of a live or ended task, oldest first; ends at the last line, or with the task when following. */
+  /**
+   * Lines of a live or ended task, oldest first; ends at the last line, or with the task when following. Where the log's
+   * cap took lines that would have followed, a line on stderr says so.
+   */
   logs(taskId: TaskId, request: LogRequest): AsyncIterable<LogLine[]>;
   /** Ends timers and watchers. Containers live on. */
   close(): Promise<void>;

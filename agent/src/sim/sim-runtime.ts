@@ -118,7 +118,7 @@ async function* simLogs(
   const isAsked = (line: LogLine) => (container === null || line.container === container) && (since === null || line.at >= since);
   const lines = () => machine.logs.get(taskId)?.filter(isAsked) ?? [];
   let given = lines().length;
-  if (tail > 0 && given > 0) yield lines().slice(-tail);
+  if (tail !== 0 && given > 0) yield lines().slice(-(tail ?? given));
   while (follow && !signal.aborted) {
     const more = lines().slice(given);
     given += more.length;

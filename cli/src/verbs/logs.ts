@@ -12,7 +12,7 @@ import { addVerb, type CommonOptions } from '../verb.js';
 
 interface Options extends CommonOptions {
   readonly follow?: boolean;
-  readonly tail: number;
+  readonly tail?: number;
   readonly since?: string;
   readonly container?: string;
   readonly timestamps?: boolean;
@@ -21,11 +21,16 @@ interface Options extends CommonOptions {
 export function addLogs(program: Command): void {
   addVerb(program, 'logs <task>', 'Print what a task wrote, also after it has stopped', [
     ['berth logs 3f0e6a52', 'the newest 1000 lines'],
+    ['berth logs -f 3f0e6a52', 'all that is kept, then each new line until the task ends'],
     ['berth logs -f --tail 10 web', 'the last ten, then each new one until the task ends'],
     ['berth logs --since 10m -t 3f0e6a52', 'of the last ten minutes, with times'],
   ])
     .option('-f, --follow', 'go on until the task ends')
-    .option('-n, --tail <lines>', 'at most this many of the newest', wholeNumber('--tail', 0, limits.logLines.max), limits.logLines.default)
+    .option(
+      '-n, --tail <lines>',
+      `at most this many of the newest (default: ${limits.logLines.default}; with -f every line that is kept)`,
+      wholeNumber('--tail', 0, limits.logLines.max),
+    )
     .option('--since <time>', 'only lines since then: 10m, 2h, 2026-01-31T12:00:00Z', (text) => sinceOption(text, Date.now()))
     .option('-c, --container <name>', 'only this container of the task')
     .option('-t, --timestamps', 'each line behind its time (UTC)')
@@ -50,7 +55,7 @@ async function* linesOf(api: Api, id: string, { follow, tail, since, container }
     yield* followTask(api, id, { tail, since, container });
     return;
   }
-  const query = { tail, ...(since && { since }), ...(container && { container }) };
+  const query = { ...(tail !== undefined && { tail }), ...(since && { since }), ...(container && { container }) };
   const found = await answer(api.GET('/v1/tasks/{taskId}/logs', { params: { path: { taskId: id }, query } }));
   if (found.truncated) note('There are older lines than these; --tail shows more of them.');
   yield* found.items;
