@@ -181,7 +181,7 @@ export interface paths {
         put?: never;
         /**
          * Register a task definition
-         * @description Makes the family’s next revision. It never changes; images are resolved to digests now.
+         * @description Makes the family’s next revision. It never changes; images are resolved to digests now (a tag that was moved in the last 5 s may still mean what it meant before).
          */
         post: operations["registerTaskDefinition"];
         delete?: never;

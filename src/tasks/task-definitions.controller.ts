@@ -21,7 +21,8 @@ export class TaskDefinitionsController {
   @RequireRole('developer')
   @ApiOperation({
     summary: 'Register a task definition',
-    description: 'Makes the family’s next revision. It never changes; images are resolved to digests now.',
+    description:
+      'Makes the family’s next revision. It never changes; images are resolved to digests now (a tag that was moved in the last 5 s may still mean what it meant before).',
   })
   @ApiCreatedResponse({ standardSchema: taskDefinitionSchema, description: 'The new revision.' })
   registerTaskDefinition(@CurrentTenant() tenant: TenantId, @Body({ schema: taskDefinitionInputSchema }) body: TaskDefinitionSpec) {
