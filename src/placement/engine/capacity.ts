@@ -1,18 +1,18 @@
 // Capacity groups: sums of what is reserved and used, so that admission is a comparison of counters. A reservation pins no
 // hosts; it only keeps `flex` tasks from using up what `guaranteed` ones were promised. `spot` may, for it leaves again.
-import { CPU, GPU, MEMORY, vectorOf } from './columns.js';
+import { at, type Column, CPU, GPU, MEMORY, vectorOf } from './columns.js';
 import type { Shape } from './shape.js';
 import type { Refusal, Size } from './types.js';
 
 /** What reservations are made of: CPU, memory, GPU. Sums of a large fleet exceed 31 bits, so these are plain numbers. */
 type Sums = [number, number, number];
 
-const sumsOf = (amounts: ArrayLike<number>): Sums => [amounts[CPU] ?? 0, amounts[MEMORY] ?? 0, amounts[GPU] ?? 0];
+const sumsOf = (amounts: Column): Sums => [at(amounts, CPU), at(amounts, MEMORY), at(amounts, GPU)];
 
-function addTo(sums: Sums, amounts: ArrayLike<number>, sign: 1 | -1): void {
-  sums[0] += sign * (amounts[CPU] ?? 0);
-  sums[1] += sign * (amounts[MEMORY] ?? 0);
-  sums[2] += sign * (amounts[GPU] ?? 0);
+function addTo(sums: Sums, amounts: Column, sign: 1 | -1): void {
+  sums[0] += sign * at(amounts, CPU);
+  sums[1] += sign * at(amounts, MEMORY);
+  sums[2] += sign * at(amounts, GPU);
 }
 
 interface Reservation {
@@ -41,7 +41,7 @@ export class Capacity {
   }
 
   /** Capacity comes (+1) or goes (−1): a host, or a task that can't be evicted. */
-  count(amounts: ArrayLike<number>, sign: 1 | -1): void {
+  count(amounts: Column, sign: 1 | -1): void {
     addTo(this.within, amounts, sign);
   }
 

@@ -30,6 +30,8 @@ function nextBit(bits: Column, word: number, from: number): number {
 
 export class Grid {
   readonly heads = new Int32Array(EMPTY + 1).fill(-1);
+  /** The lifetimes that have hosts in cells, one bit each. */
+  lived = 0;
   private readonly rows = new Int32Array(lifetimes * 2);
   private readonly columns = new Int32Array(lifetimes * cells * 2);
 
@@ -59,7 +61,10 @@ export class Grid {
     flip(this.columns, line * 2, column);
     const left = at(this.columns, line * 2) | at(this.columns, line * 2 + 1);
     const marked = nextBit(this.rows, lifetime * 2, row) === row;
-    if ((left !== 0) !== marked) flip(this.rows, lifetime * 2, row);
+    if ((left !== 0) === marked) return;
+    flip(this.rows, lifetime * 2, row);
+    const rows = at(this.rows, lifetime * 2) | at(this.rows, lifetime * 2 + 1);
+    this.lived = rows === 0 ? this.lived & ~(1 << lifetime) : this.lived | (1 << lifetime);
   }
 }
 

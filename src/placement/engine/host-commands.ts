@@ -35,10 +35,12 @@ function growCells(world: World, id: number, spec: HostSpec): void {
   if (!pool) return;
   const { rowStep, columnStep } = pool;
   if (!pool.fit(vectorOf(spec.capacity, 0))) return;
+  world.pools.version++;
   if (world.undo.recording) {
     world.undo.push(() => {
       pool.rowStep = rowStep;
       pool.columnStep = columnStep;
+      world.pools.version++;
     });
   }
   for (let host = 0; host < world.hosts.rows; host++) if (at(world.hosts.pool, host) === id) reindex(world, host);

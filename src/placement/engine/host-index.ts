@@ -5,8 +5,6 @@ import { type Hosts, UP } from './hosts.js';
 import type { Pools } from './pools.js';
 import type { UndoLog } from './undo.js';
 
-export type Measure = 'free' | 'reach';
-
 export class HostIndex {
   readonly grids: Grid[] = [];
   private cell: Column = new Int32Array(64).fill(OUT);
@@ -17,7 +15,8 @@ export class HostIndex {
     private readonly hosts: Hosts,
     private readonly pools: Pools,
     private readonly undo: UndoLog,
-    readonly measure: Measure,
+    /** What is indexed: the hosts' `free` or `reach`. */
+    private readonly amounts: readonly Column[],
   ) {}
 
   after(host: number): number {
@@ -48,10 +47,9 @@ export class HostIndex {
   }
 
   private target(host: number): number {
-    const hosts = this.hosts;
-    const amounts = hosts[this.measure];
+    const { hosts, amounts } = this;
     if (at(hosts.state, host) !== UP) return OUT;
-    if (this.measure === 'reach' && at(hosts.evictable, host) === 0) return OUT;
+    if (amounts === hosts.reach && at(hosts.evictable, host) === 0) return OUT;
     if (amountOf(amounts, CPU, host) < 1 || amountOf(amounts, MEMORY, host) < 1 || amountOf(amounts, SLOTS, host) < 1) return OUT;
     if (at(hosts.tasks, host) === 0) return EMPTY;
     const pool = this.pools.list[at(hosts.pool, host)];

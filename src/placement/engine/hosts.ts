@@ -20,10 +20,10 @@ export class Hosts {
   private readonly byId = new Map<string, number>();
   private readonly spare: number[] = [];
 
-  capacity: Column[] = columns(64);
-  free: Column[] = columns(64);
+  readonly capacity: Column[] = columns(64);
+  readonly free: Column[] = columns(64);
   /** Free plus what evictable tasks hold. */
-  reach: Column[] = columns(64);
+  readonly reach: Column[] = columns(64);
   state: Column = new Int32Array(64);
   zone: Column = new Int32Array(64);
   pool: Column = new Int32Array(64);
@@ -79,8 +79,8 @@ export class Hosts {
   }
 
   /** What the host has free or could free, one number a dimension. */
-  reachOf(host: number): number[] {
-    return this.reach.map((column) => at(column, host));
+  reachOf(host: number): Column {
+    return Int32Array.from(this.reach, (column) => at(column, host));
   }
 
   /** The longest expected lifetime among the host's tasks. */

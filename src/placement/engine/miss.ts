@@ -2,7 +2,6 @@
 // explanation counts. `null` means the host can take the task.
 import { at, type Column, CPU, DISK, GPU, MEMORY, NETWORK, SLOTS } from './columns.js';
 import type { Group } from './groups.js';
-import type { Measure } from './host-index.js';
 import { DRAINING, TAKEN, UP } from './hosts.js';
 import type { Shape } from './shape.js';
 import { attributesMatch, type StaticMiss, staticMiss } from './static-filter.js';
@@ -13,8 +12,8 @@ export type ResourceMiss = 'cpu' | 'memory' | 'disk' | 'network' | 'gpu' | 'addr
 export type RuleMiss = 'ports' | 'per-host-limit' | 'anti-affinity' | 'affinity';
 export type Miss = StaticMiss | StateMiss | ResourceMiss | RuleMiss | 'pinned-elsewhere';
 
-export function resourceMiss(world: World, measure: Measure, shape: Shape, host: number): ResourceMiss | null {
-  const amounts = world.hosts[measure];
+/** @param amounts what counts as available: the hosts' `free` or `reach`. */
+export function resourceMiss(world: World, amounts: readonly Column[], shape: Shape, host: number): ResourceMiss | null {
   const { need } = shape;
   if (at(amounts[CPU] as Column, host) < at(need, CPU)) return 'cpu';
   if (at(amounts[MEMORY] as Column, host) < at(need, MEMORY)) return 'memory';
@@ -25,7 +24,7 @@ export function resourceMiss(world: World, measure: Measure, shape: Shape, host:
   const gpu = at(need, GPU);
   if (gpu === 0) return null;
   if (at(amounts[GPU] as Column, host) < gpu) return 'gpu';
-  return measure === 'free' && !world.devices.fits(host, gpu) ? 'gpu' : null;
+  return amounts === world.hosts.free && !world.devices.fits(host, gpu) ? 'gpu' : null;
 }
 
 /** Rules that depend on what else runs there. @param limit at most so many tasks of the group on the host, this one included. */
@@ -75,7 +74,7 @@ export function miss(world: World, shape: Shape, group: Group | undefined, pin: 
     stateMiss(world, shape, host) ??
     zoneMiss(world, shape, pool.zone) ??
     ruleMiss(world, shape, group, shape.maxPerHost, host) ??
-    resourceMiss(world, 'free', shape, host)
+    resourceMiss(world, world.hosts.free, shape, host)
   );
 }
 

@@ -16,7 +16,7 @@ export function bestOf(world: World, shape: Shape, group: Group | undefined, pin
   let bestScore: Score | null = null;
   for (const host of candidates) {
     if (miss(world, shape, group, pin, host) !== null) continue;
-    const score = scoreOf(world, 'free', shape, group, host);
+    const score = scoreOf(world, shape, group, host);
     const difference = bestScore ? compareScores(score, bestScore) : -1;
     if (difference > 0 || (difference === 0 && host > best)) continue;
     best = host;

@@ -21,7 +21,7 @@ export class Parking<T> {
   wake(freed: ReadonlySet<number>, pools: Pools): T[] {
     if (freed.size === 0) return [];
     return this.take((shape) =>
-      shape.eligible(pools).some(({ byWaste }) => byWaste.some((list) => list.some((pool) => freed.has(pool.id)))),
+      shape.eligible(pools).some(({ byWaste }) => byWaste.some((list) => list.some(({ pool }) => freed.has(pool.id)))),
     );
   }
 

@@ -14,7 +14,7 @@ export class Pool {
   /** The dimensions of the grid: the scarce ones. */
   readonly rowDimension: number;
   readonly columnDimension: number;
-  /** Cells off balance weigh so much when more is left of the row dimension, or of the column dimension; see score.ts. */
+  /** Cells off balance weigh so much when more is left of the row dimension, or of the column dimension; see `leftOver`. */
   readonly rowTilt: number;
   readonly columnTilt: number;
   readonly columnWeight: number;
@@ -57,9 +57,19 @@ export class Pool {
   }
 }
 
+/**
+ * What would be left on a host, in cells of its pool's grid, as one number. Plain pools: the squared distance, which is best
+ * fit. GPU pools: above all how far what is left is off balance, for a GPU without CPU is lost, and CPU without GPU nearly so.
+ * Never below `rows²`, on which the search relies.
+ */
+export function leftOver(pool: Pool, rows: number, columns: number): number {
+  const off = rows - columns;
+  return rows * rows + pool.columnWeight * columns * columns + (off > 0 ? pool.rowTilt : pool.columnTilt) * off * off;
+}
+
 export class Pools {
   readonly list: Pool[] = [];
-  /** Changes whenever the list does. */
+  /** Changes whenever the list or the steps of a pool do. */
   version = 0;
   private epochs = 0;
   readonly kinds: Readonly<Record<string, string>>[] = [];

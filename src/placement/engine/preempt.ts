@@ -1,11 +1,10 @@
 // Making room by evicting lower tiers: candidates from the index over free + evictable, the cheapest eviction wins.
-import { at } from './columns.js';
 import { cellOf, type Grid } from './grid.js';
 import type { Group } from './groups.js';
 import { lifetimes } from './hosts.js';
 import { kindMiss, type Pin, pinAllows, resourceMiss, ruleMiss, zoneMiss } from './miss.js';
 import type { Pool } from './pools.js';
-import type { Shape } from './shape.js';
+import type { Shape, Target } from './shape.js';
 import { compareCosts, type Eviction, evictionOn } from './victims.js';
 import type { World } from './world.js';
 
@@ -17,9 +16,10 @@ export function cheapestEviction(world: World, shape: Shape, group: Group | unde
   let best: Eviction | null = null;
   let left = candidates;
   for (const { byWaste } of shape.eligible(world.pools)) {
-    for (const pool of byWaste.flat()) {
+    for (const target of byWaste.flat()) {
+      const { pool } = target;
       if (zoneMiss(world, shape, pool.zone) !== null) continue;
-      for (const host of hostsWithRoom(world, shape, pool)) {
+      for (const host of hostsWithRoom(world, target)) {
         if (left === 0) return best;
         if (!admits(world, shape, group, pin, pool, host)) continue;
         left--;
@@ -33,7 +33,7 @@ export function cheapestEviction(world: World, shape: Shape, group: Group | unde
 
 function admits(world: World, shape: Shape, group: Group | undefined, pin: Pin | undefined, pool: Pool, host: number): boolean {
   return (
-    resourceMiss(world, 'reach', shape, host) === null &&
+    resourceMiss(world, world.hosts.reach, shape, host) === null &&
     ruleMiss(world, shape, group, shape.maxPerHost, host) === null &&
     (pool.kind >= 0 || !kindMiss(world, shape, host)) &&
     (pin === undefined || pinAllows(world, pin, host))
@@ -41,15 +41,13 @@ function admits(world: World, shape: Shape, group: Group | undefined, pin: Pin |
 }
 
 /** Hosts of the pool in cells that may be large enough once everything evictable has gone, tightest rows first. */
-function* hostsWithRoom(world: World, shape: Shape, pool: Pool): Generator<number> {
-  const grid = world.reclaimable.grids[pool.id];
+function* hostsWithRoom(world: World, target: Target): Generator<number> {
+  const grid = world.reclaimable.grids[target.pool.id];
   if (!grid) return;
-  const firstRow = pool.rowOf(at(shape.need, pool.rowDimension));
-  const firstColumn = pool.columnOf(at(shape.need, pool.columnDimension));
   for (let lifetime = 0; lifetime < lifetimes; lifetime++) {
-    for (let row = grid.nextRow(lifetime, firstRow); row >= 0; row = grid.nextRow(lifetime, row + 1)) {
+    for (let row = grid.nextRow(lifetime, target.row); row >= 0; row = grid.nextRow(lifetime, row + 1)) {
       for (
-        let column = grid.nextColumn(cellOf(lifetime, row, 0), firstColumn);
+        let column = grid.nextColumn(cellOf(lifetime, row, 0), target.column);
         column >= 0;
         column = grid.nextColumn(cellOf(lifetime, row, 0), column + 1)
       ) {

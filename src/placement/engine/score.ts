@@ -2,8 +2,7 @@
 // the terms, so that every choice can be told in a sentence.
 import { at, type Column } from './columns.js';
 import type { Group } from './groups.js';
-import type { Measure } from './host-index.js';
-import { cells, type Pool } from './pools.js';
+import { cells, leftOver, type Pool } from './pools.js';
 import type { Shape } from './shape.js';
 import type { World } from './world.js';
 
@@ -12,20 +11,10 @@ export type Score = readonly [number, number, number, number, number, number, nu
 
 export const scoreTerms = ['zone balance', 'GPU waste', 'spread', 'empty host', 'lifetime', 'space left over', 'image'] as const;
 
-/**
- * What would be left on a host, in cells of its pool's grid, as one number. Plain pools: the squared distance, which is best
- * fit. GPU pools: above all how far what is left is off balance, for a GPU without CPU is lost, and CPU without GPU nearly so.
- * Never below `rows²`, on which the search relies.
- */
-export function leftOver(pool: Pool, rows: number, columns: number): number {
-  const off = rows - columns;
-  return rows * rows + pool.columnWeight * columns * columns + (off > 0 ? pool.rowTilt : pool.columnTilt) * off * off;
-}
-
-export function scoreOf(world: World, measure: Measure, shape: Shape, group: Group | undefined, host: number): Score {
+export function scoreOf(world: World, shape: Shape, group: Group | undefined, host: number): Score {
   const { hosts } = world;
   const pool = world.pools.list[at(hosts.pool, host)] as Pool;
-  const amounts = hosts[measure];
+  const amounts = hosts.free;
   const empty = at(hosts.tasks, host) === 0;
   // Empty hosts of a pool count as equal, even if one has some MiB more than the other.
   const row = empty ? cells - 1 : pool.rowOf(at(amounts[pool.rowDimension] as Column, host));

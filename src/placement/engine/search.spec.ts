@@ -20,9 +20,7 @@ function compare(engine: Engine, request: PlaceRequest, terms: number): void {
   const found = engine.search.find(shape, group, request.pin);
   expect(found >= 0, 'whether there is a host').toBe(expected >= 0);
   if (found < 0) return;
-  expect(scoreOf(world, 'free', shape, group, found).slice(0, terms)).toEqual(
-    scoreOf(world, 'free', shape, group, expected).slice(0, terms),
-  );
+  expect(scoreOf(world, shape, group, found).slice(0, terms)).toEqual(scoreOf(world, shape, group, expected).slice(0, terms));
 }
 
 function run(steps: readonly Step[], maxHosts: number, terms: number): void {

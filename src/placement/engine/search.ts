@@ -1,14 +1,12 @@
 // Finds the best host for a shape through the grids. Gives the same answer as oracle.ts, short of ties and of hosts deeper
 // than `probes` in a cell on the edge of the search; whether there is a host at all is always the same.
-import { at } from './columns.js';
 import { cellOf, EMPTY, type Grid } from './grid.js';
 import type { Group } from './groups.js';
 import type { HostIndex } from './host-index.js';
 import { lifetimes } from './hosts.js';
 import { kindMiss, type Pin, pinAllows, resourceMiss, ruleMiss, zoneMiss } from './miss.js';
-import { cells, type Pool } from './pools.js';
-import { leftOver } from './score.js';
-import type { Shape, ZonePools } from './shape.js';
+import { leftOver, type Pool } from './pools.js';
+import type { Shape, Target, ZoneTargets } from './shape.js';
 import type { World } from './world.js';
 
 /** How many hosts of a cell are looked at before going on to the next cell. */
@@ -20,8 +18,8 @@ const everything = 2 ** 30;
 export class Search {
   /** Searches that had to be repeated without a limit to the depth; for measuring. */
   retries = 0;
-  private readonly pools: Pool[] = [];
-  private readonly zones: ZonePools[] = [];
+  private readonly targets: Target[] = [];
+  private readonly zones: ZoneTargets[] = [];
   private host = -1;
   /** Twice the space left over, plus one if the image is missing. */
   private best = 0;
@@ -45,8 +43,8 @@ export class Search {
       while (next < zones.length && this.tasksIn(shape, zones[next]) === tasks) next++;
       for (const waste of [0, 1] as const) {
         this.collect(shape, zones, first, next, waste);
-        if (this.pools.length === 0) continue;
-        const host = this.inPools(shape);
+        if (this.targets.length === 0) continue;
+        const host = this.inTargets(shape);
         if (host >= 0) return host;
       }
     }
@@ -54,35 +52,36 @@ export class Search {
   }
 
   /** Pools of some zones that are worth a look: not known to fail, and with rules about their zone met. */
-  private collect(shape: Shape, zones: readonly ZonePools[], first: number, next: number, waste: 0 | 1): void {
-    this.pools.length = 0;
+  private collect(shape: Shape, zones: readonly ZoneTargets[], first: number, next: number, waste: 0 | 1): void {
+    this.targets.length = 0;
     for (let i = first; i < next; i++) {
-      for (const pool of zones[i]?.byWaste[waste] ?? []) {
-        if (shape.failedAt[pool.id] === pool.epoch && this.index.measure === 'free') continue;
-        if (zoneMiss(this.world, shape, pool.zone) === null) this.pools.push(pool);
+      const zone = zones[i] as ZoneTargets;
+      if (zoneMiss(this.world, shape, zone.zone) !== null) continue;
+      for (const target of zone.byWaste[waste]) {
+        if (shape.failedAt[target.pool.id] !== target.pool.epoch) this.targets.push(target);
       }
     }
   }
 
-  private tasksIn(shape: Shape, zone: ZonePools | undefined): number {
+  private tasksIn(shape: Shape, zone: ZoneTargets | undefined): number {
     return zone && this.group && shape.spec.balanceZones ? this.group.inZone(zone.zone) : 0;
   }
 
   /** Zones by how many of the group's tasks they have, fewest first; equals stay in order. */
-  private inOrder(shape: Shape, zones: readonly ZonePools[]): readonly ZonePools[] {
+  private inOrder(shape: Shape, zones: readonly ZoneTargets[]): readonly ZoneTargets[] {
     if (!shape.spec.balanceZones || !this.group || zones.length < 2) return zones;
     this.zones.length = 0;
     for (const zone of zones) {
       const tasks = this.tasksIn(shape, zone);
       let place = this.zones.length;
       for (; place > 0 && this.tasksIn(shape, this.zones[place - 1]) > tasks; place--)
-        this.zones[place] = this.zones[place - 1] as ZonePools;
+        this.zones[place] = this.zones[place - 1] as ZoneTargets;
       this.zones[place] = zone;
     }
     return this.zones;
   }
 
-  private inPools(shape: Shape): number {
+  private inTargets(shape: Shape): number {
     const most = shape.spec.spread && this.group ? Math.min(shape.maxPerHost, this.mostOnOneHost(this.group) + 1) : shape.maxPerHost;
     for (this.limit = shape.spec.spread && this.group ? Math.min(1, most) : most; this.limit <= most; this.limit++) {
       const host = this.within(shape);
@@ -112,20 +111,17 @@ export class Search {
 
   private nonEmpty(shape: Shape, shortest: number, longest: number): number {
     this.reset();
-    for (const pool of this.pools) this.scan(shape, pool, shortest, longest, probes);
+    for (const target of this.targets) this.scan(shape, target, shortest, longest, probes);
     if (this.host >= 0 || !this.truncated) return this.host;
     this.retries++;
-    for (const pool of this.pools) this.scan(shape, pool, shortest, longest, everything);
+    for (const target of this.targets) this.scan(shape, target, shortest, longest, everything);
     return this.host;
   }
 
   private empty(shape: Shape): number {
     this.reset();
-    for (const pool of this.pools) {
-      const rows = cells - 1 - pool.rowOf(at(shape.need, pool.rowDimension));
-      const columns = cells - 1 - pool.columnOf(at(shape.need, pool.columnDimension));
-      const cost = leftOver(pool, rows, columns);
-      if (2 * cost < this.best) this.walk(shape, pool, EMPTY, cost, everything);
+    for (const { pool, leftOnEmpty } of this.targets) {
+      if (2 * leftOnEmpty < this.best) this.walk(shape, pool, EMPTY, leftOnEmpty, everything);
     }
     return this.host;
   }
@@ -137,22 +133,23 @@ export class Search {
   }
 
   /** Rows upward from the request's own, until even the best cell of a row could not win any more. */
-  private scan(shape: Shape, pool: Pool, shortest: number, longest: number, depth: number): void {
-    const grid = this.index.grids[pool.id];
+  private scan(shape: Shape, target: Target, shortest: number, longest: number, depth: number): void {
+    const grid = this.index.grids[target.pool.id];
     if (!grid) return;
-    const firstRow = pool.rowOf(at(shape.need, pool.rowDimension));
-    const firstColumn = pool.columnOf(at(shape.need, pool.columnDimension));
     for (let lifetime = shortest; lifetime <= longest; lifetime++) {
-      for (let row = grid.nextRow(lifetime, firstRow); row >= 0; row = grid.nextRow(lifetime, row + 1)) {
-        if (2 * (row - firstRow) ** 2 >= this.best) break;
-        this.scanRow(shape, pool, grid, cellOf(lifetime, row, 0), row - firstRow, firstColumn, depth);
+      if ((grid.lived & (1 << lifetime)) === 0) continue;
+      for (let row = grid.nextRow(lifetime, target.row); row >= 0; row = grid.nextRow(lifetime, row + 1)) {
+        const rows = row - target.row;
+        if (2 * rows * rows >= this.best) break;
+        this.scanRow(shape, target, grid, cellOf(lifetime, row, 0), rows, depth);
       }
     }
   }
 
-  private scanRow(shape: Shape, pool: Pool, grid: Grid, line: number, rows: number, firstColumn: number, depth: number): void {
-    for (let column = grid.nextColumn(line, firstColumn); column >= 0; column = grid.nextColumn(line, column + 1)) {
-      const cost = leftOver(pool, rows, column - firstColumn);
+  private scanRow(shape: Shape, target: Target, grid: Grid, line: number, rows: number, depth: number): void {
+    const { pool } = target;
+    for (let column = grid.nextColumn(line, target.column); column >= 0; column = grid.nextColumn(line, column + 1)) {
+      const cost = leftOver(pool, rows, column - target.column);
       const worse = 2 * cost >= this.best;
       const found = !worse && this.walk(shape, pool, line + column, cost, depth);
       // Off balance, a later column can still be better.
@@ -187,7 +184,7 @@ export class Search {
 
   private admits(shape: Shape, pool: Pool, host: number): boolean {
     return (
-      resourceMiss(this.world, this.index.measure, shape, host) === null &&
+      resourceMiss(this.world, this.world.hosts.free, shape, host) === null &&
       ruleMiss(this.world, shape, this.group, this.limit, host) === null &&
       (pool.kind >= 0 || !kindMiss(this.world, shape, host)) &&
       (this.pin === undefined || pinAllows(this.world, this.pin, host))
@@ -196,7 +193,7 @@ export class Search {
 
   /** Failing searches are the dear ones, so a failure that nothing but returning capacity can cure is kept. */
   private remember(shape: Shape): void {
-    if (this.index.measure !== 'free' || !shape.failureLasts || this.pin || (this.group && shape.countsByHost)) return;
-    for (const pool of this.pools) shape.failedAt[pool.id] = pool.epoch;
+    if (!shape.failureLasts || this.pin || (this.group && shape.countsByHost)) return;
+    for (const { pool } of this.targets) shape.failedAt[pool.id] = pool.epoch;
   }
 }

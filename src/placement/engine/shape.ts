@@ -2,14 +2,24 @@
 import { at, type Column, CPU, DISK, GPU, MEMORY, NETWORK, vectorOf } from './columns.js';
 import { lifetimes } from './hosts.js';
 import type { Labels } from './labels.js';
-import type { Pool, Pools } from './pools.js';
+import { cells, leftOver, type Pool, type Pools } from './pools.js';
 import { staticMiss } from './static-filter.js';
 import { type ShapeSpec, type Tier, tiers } from './types.js';
 
+/** An eligible pool, with what of the search in it depends on the shape alone. */
+export interface Target {
+  readonly pool: Pool;
+  /** The first cell that may have room. */
+  readonly row: number;
+  readonly column: number;
+  /** The space that the task would leave on an empty host; see score.ts. */
+  readonly leftOnEmpty: number;
+}
+
 /** The eligible pools of one zone: those of the right make first, then those whose GPUs the task would waste. */
-export interface ZonePools {
+export interface ZoneTargets {
   readonly zone: number;
-  readonly byWaste: readonly [readonly Pool[], readonly Pool[]];
+  readonly byWaste: readonly [readonly Target[], readonly Target[]];
 }
 
 const noLimit = 2 ** 30;
@@ -40,7 +50,7 @@ export class Shape {
   readonly failedAt: number[] = [];
   /** By set of attributes: whether its rules hold; filled as needed. */
   readonly kindVerdicts: (boolean | undefined)[] = [];
-  private zones: readonly ZonePools[] = [];
+  private zones: readonly ZoneTargets[] = [];
   private poolsVersion = -1;
 
   constructor(
@@ -71,19 +81,25 @@ export class Shape {
     this.failureLasts = this.seeksOnHost.length + this.seeksInZone.length === 0;
   }
 
-  /** Eligible pools by zone, in the order in which pools came to be. Worked out again only when a pool is added. */
-  eligible(pools: Pools): readonly ZonePools[] {
+  /** Eligible pools by zone, in the order in which pools came to be. Worked out again only when pools change. */
+  eligible(pools: Pools): readonly ZoneTargets[] {
     if (this.poolsVersion === pools.version) return this.zones;
-    const byZone = new Map<number, [Pool[], Pool[]]>();
+    const byZone = new Map<number, [Target[], Target[]]>();
     for (const pool of pools.list) {
       if (staticMiss(this.spec, pool)) continue;
       const entry = byZone.get(pool.zone) ?? [[], []];
       byZone.set(pool.zone, entry);
-      entry[this.wastes(pool) ? 1 : 0].push(pool);
+      entry[this.wastes(pool) ? 1 : 0].push(this.targetIn(pool));
     }
     this.zones = [...byZone].map(([zone, byWaste]) => ({ zone, byWaste }));
     this.poolsVersion = pools.version;
     return this.zones;
+  }
+
+  private targetIn(pool: Pool): Target {
+    const row = pool.rowOf(at(this.need, pool.rowDimension));
+    const column = pool.columnOf(at(this.need, pool.columnDimension));
+    return { pool, row, column, leftOnEmpty: leftOver(pool, cells - 1 - row, cells - 1 - column) };
   }
 
   wastes(pool: Pool): boolean {

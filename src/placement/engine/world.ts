@@ -22,8 +22,8 @@ export class World {
   readonly images = new Images();
   readonly capacity = new Capacity();
   readonly shapes = new Shapes(this.labels);
-  readonly open = new HostIndex(this.hosts, this.pools, this.undo, 'free');
-  readonly reclaimable = new HostIndex(this.hosts, this.pools, this.undo, 'reach');
+  readonly open = new HostIndex(this.hosts, this.pools, this.undo, this.hosts.free);
+  readonly reclaimable = new HostIndex(this.hosts, this.pools, this.undo, this.hosts.reach);
   /** Pools that got capacity back since somebody last took the set: whoever waits there is worth another try. */
   readonly freed = new Set<number>();
 }
