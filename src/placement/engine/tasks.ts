@@ -2,6 +2,7 @@
 import { at, type Column, grown } from './columns.js';
 import type { Group } from './groups.js';
 import type { Hosts } from './hosts.js';
+import { IdTable } from './id-table.js';
 import type { Shape } from './shape.js';
 
 export interface TaskRow {
@@ -14,9 +15,9 @@ export interface TaskRow {
 }
 
 export class Tasks {
-  private readonly byId = new Map<string, number>();
-  private readonly spare: number[] = [];
   readonly ids: string[] = [];
+  private readonly byId = new IdTable(this.ids);
+  private readonly spare: number[] = [];
   readonly shapes: Shape[] = [];
   readonly groups: (Group | undefined)[] = [];
   /** Order of placement: the higher, the younger. */
@@ -34,14 +35,14 @@ export class Tasks {
   }
 
   handle(id: string): number {
-    return this.byId.get(id) ?? -1;
+    return this.byId.find(id);
   }
 
   add(id: string, shape: Shape, group: Group | undefined): number {
     const task = this.spare.pop() ?? this.ids.length;
     if (task === this.host.length) this.grow();
     this.ids[task] = id;
-    this.byId.set(id, task);
+    this.byId.add(id, task);
     this.shapes[task] = shape;
     this.groups[task] = group;
     this.born[task] = this.births++;
@@ -52,7 +53,7 @@ export class Tasks {
 
   /** The handle becomes spare, to be given to the next task. */
   remove(task: number): void {
-    this.byId.delete(this.ids[task] as string);
+    this.byId.delete(task);
     this.spare.push(task);
   }
 
@@ -71,7 +72,7 @@ export class Tasks {
   restore(task: number, row: TaskRow): void {
     this.spare.pop();
     this.ids[task] = row.id;
-    this.byId.set(row.id, task);
+    this.byId.add(row.id, task);
     this.shapes[task] = row.shape;
     this.groups[task] = row.group;
     this.born[task] = row.born;
