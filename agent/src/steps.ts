@@ -14,6 +14,8 @@ export interface StepContext {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly memory: TaskMemory;
+  /** Fires when the task is to stop. */
+  readonly stopWanted: AbortSignal;
   /** Journals an entry and tells of it. */
   note(entry: TaskEntry): void;
   noteExit(container: string, exit: Exit): void;
@@ -36,13 +38,15 @@ type Executors = {
 };
 
 export const executors: Executors = {
-  async prepare({ taskId, spec, runtime, clock, memory, note }) {
+  async prepare({ taskId, spec, runtime, clock, memory, stopWanted, note }) {
     note({ kind: 'preparing', taskId, atMs: clock.now() });
     try {
-      const { address, timings } = await runtime.prepare(spec);
+      const { address, timings } = await runtime.prepare(spec, stopWanted);
       memory.prepared = true;
       note({ kind: 'prepared', taskId, atMs: clock.now(), address, timings });
     } catch (error) {
+      // The stop has its own reason, and has been noted.
+      if (stopWanted.aborted) return;
       note(startFailed(taskId, clock.now(), error));
     }
   },

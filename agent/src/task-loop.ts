@@ -35,6 +35,8 @@ interface Dependencies {
 }
 
 interface Loop extends TaskMemory {
+  /** Aborts what need not be finished once the task is to stop. */
+  readonly stop: AbortController;
   driving: Promise<void> | null;
   /** Something happened while it was driven. */
   again: boolean;
@@ -57,6 +59,7 @@ export function createTaskLoops({ runtime, journal, clock, log, lastLifeEndedMs,
         seenAtMs: lastLifeEndedMs,
         starting: null,
         earlyExit: null,
+        stop: new AbortController(),
         driving: null,
         again: false,
         timer: undefined,
@@ -70,6 +73,7 @@ export function createTaskLoops({ runtime, journal, clock, log, lastLifeEndedMs,
   function wake(taskId: TaskId): void {
     if (closing || !journal.state.tasks.has(taskId)) return;
     const loop = loopOf(taskId);
+    if (journal.state.tasks.get(taskId)?.stop) loop.stop.abort();
     if (loop.driving) {
       loop.again = true;
       return;
@@ -105,8 +109,9 @@ export function createTaskLoops({ runtime, journal, clock, log, lastLifeEndedMs,
     }
   }
 
-  function contextOf(taskId: TaskId, spec: TaskSpec, memory: TaskMemory): StepContext {
-    return { taskId, spec, runtime, journal, clock, memory, note, noteExit: (container, exit) => noteExit(taskId, container, exit) };
+  function contextOf(taskId: TaskId, spec: TaskSpec, loop: Loop): StepContext {
+    const ofTask = { taskId, spec, memory: loop, stopWanted: loop.stop.signal };
+    return { ...ofTask, runtime, journal, clock, note, noteExit: (container, exit) => noteExit(taskId, container, exit) };
   }
 
   function wakeIn(taskId: TaskId, loop: Loop, ms: number): void {

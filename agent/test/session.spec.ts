@@ -352,6 +352,19 @@ describe('a full disk', () => {
   });
 });
 
+describe('a task whose image does not come', () => {
+  it('stops at once when it is to, for the reason that was given', async () => {
+    await start();
+    const link = await gateway.nextLink();
+    const spec = doing('pull');
+    link.desired([launch(spec)]);
+    await link.report(spec.taskId, 'starting');
+    link.desired([stopOf(spec.taskId)]);
+    const report = await link.report(spec.taskId, 'stopped');
+    expect(report).toMatchObject({ stopCode: 'UserInitiated', stopReason: 'asked for', containers: [{ exitCode: null }] });
+  });
+});
+
 describe('a log stream', () => {
   const ask = (taskId: TaskId, streamId: string, follow: boolean) => ({
     type: 'open-stream' as const,

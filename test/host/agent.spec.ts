@@ -3,7 +3,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -11,6 +11,7 @@ import type { DesiredTask, TaskId, TaskSpec } from '@berth/contract';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startGateway, type TestGateway, type TestLink } from '../../agent/test/gateway.js';
 import { containerSpec, taskSpec } from '../../agent/test/tasks.js';
+import { type HeldRegistry, startHeldRegistry } from '../support/held-registry.js';
 import { startRegistry, type TestRegistry } from '../support/registry.js';
 
 const run = promisify(execFile);
@@ -22,6 +23,7 @@ const launch = (spec: TaskSpec): DesiredTask => ({ taskId: spec.taskId, desired:
 const stopOf = (taskId: TaskId): DesiredTask => ({ taskId, desired: 'stopped', stopCode: 'UserInitiated', reason: 'asked for' });
 
 let registry: TestRegistry;
+let held: HeldRegistry;
 let gateway: TestGateway;
 let image: string;
 let data: string;
@@ -36,7 +38,7 @@ const environment = () => ({
   BERTH_AGENT_UID_BASE: '1700000000',
   BERTH_AGENT_POOL_SIZE: '4',
   BERTH_GATEWAY_URL: gateway.url,
-  BERTH_INSECURE_REGISTRIES: registry.address,
+  BERTH_INSECURE_REGISTRIES: `${registry.address},${held.address}`,
   BERTH_LOG_LEVEL: 'warn',
   ...(data && { BERTH_HOST_TOKEN: gateway.token() }),
 });
@@ -77,6 +79,7 @@ async function pids(): Promise<Record<string, number>> {
 beforeAll(async () => {
   gateway = await startGateway();
   registry = await startRegistry();
+  held = await startHeldRegistry(registry.address);
   image = await registry.push('busybox', {});
   data = await mkdtemp(join(tmpdir(), 'berth-test-agent-'));
   await startAgent();
@@ -96,6 +99,7 @@ afterAll(async () => {
   await run(launcher, ['unpin'], { env: environment() });
   await rm(data, { recursive: true, force: true });
   await gateway.close();
+  await held.stop();
   await registry.stop();
 });
 
@@ -134,6 +138,26 @@ describe('the agent with real containers', () => {
       containers: [{ exitCode: 137, signal: 'SIGKILL' }],
     });
     expect(await stream.ended).toBe(1000);
+  });
+
+  it('stops a task in the middle of its pull; who waits for the same image gets it, and a pull for nobody leaves nothing', async () => {
+    const shared = await registry.push('shared', { script: 'head -c 3000000 /dev/urandom >$m/one' });
+    const alone = await registry.push('alone', { script: 'head -c 3000000 /dev/urandom >$m/two' });
+    const pulls = (reference: string) => sh('sleep 1000', { image: reference.replace(registry.address, held.address) });
+    const [leaves, stays, single] = [pulls(shared), pulls(shared), pulls(alone)];
+    link.desired([leaves, stays, single].map(launch));
+    await vi.waitUntil(() => held.held >= 2, { timeout: 30_000 });
+    link.desired([leaves, single].map(({ taskId }) => stopOf(taskId)));
+    for (const { taskId } of [leaves, single]) {
+      expect(await link.report(taskId, 'stopped')).toMatchObject({ stopCode: 'UserInitiated', containers: [{ startedAt: null }] });
+    }
+    await vi.waitUntil(async () => (await readdir(join(data, 'pulls'))).length === 1, { timeout: 30_000 });
+    held.release();
+    await link.report(stays.taskId, 'running');
+    await vi.waitUntil(async () => (await readdir(join(data, 'pulls'))).length === 0, { timeout: 30_000 });
+    const again = pulls(alone);
+    link.desired([launch(again)]);
+    await link.report(again.taskId, 'running');
   });
 
   it('is killed with five tasks running and finds them again: same processes, and an end in the gap with its code', async () => {

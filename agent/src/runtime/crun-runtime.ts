@@ -96,9 +96,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     await removeOldLogs(paths, options.logs, (taskId) => live.has(taskId));
   };
 
-  const prepare = async (spec: TaskSpec): Promise<Prepared> => {
+  const prepare = async (spec: TaskSpec, signal: AbortSignal): Promise<Prepared> => {
     const begun = performance.now();
-    await Promise.all([...new Set(spec.containers.map((container) => container.image))].map((image) => store.get(image)));
+    await Promise.all([...new Set(spec.containers.map((container) => container.image))].map((image) => store.get(image, signal)));
+    signal.throwIfAborted();
     const pulled = performance.now();
     const at = paths.task(spec.taskId);
     const sandbox = readRecord<SandboxRecord>(at.sandbox) ?? (await takeSandbox(at.sandbox));

@@ -22,6 +22,8 @@ export function pathsOf(instance: string, dataDirectory: string) {
     imageRun: join(run, 'images'),
     images: join(data, 'images'),
     layers: join(data, 'images', 'overlay'),
+    /** What pulls that are under way have on disk beside the store. */
+    pulls: join(data, 'pulls'),
     taskData: join(data, 'tasks'),
     logs: join(data, 'logs'),
     bridge: `${instance}0`,

@@ -13,6 +13,7 @@ export interface ProgramOptions {
   /** Written to its standard input, which is empty otherwise. */
   readonly input?: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** Kills it when it fires. */
   readonly signal?: AbortSignal;
 }
 
@@ -28,6 +29,13 @@ export async function runProgram(program: string, args: readonly string[], optio
       timedOut = true;
       killGroup(child.pid);
     }, options.timeoutMs);
+    const abort = () => killGroup(child.pid);
+    options.signal?.addEventListener('abort', abort, { once: true });
+    if (options.signal?.aborted) abort();
+    const settle = () => {
+      clearTimeout(timer);
+      options.signal?.removeEventListener('abort', abort);
+    };
     const collected = { stdout: '', stderr: '' };
     for (const stream of ['stdout', 'stderr'] as const) {
       child[stream].setEncoding('utf8').on('data', (text: string) => {
@@ -37,11 +45,11 @@ export async function runProgram(program: string, args: readonly string[], optio
     child.stdin.on('error', () => {});
     child.stdin.end(options.input ?? '');
     child.once('error', (error) => {
-      clearTimeout(timer);
+      settle();
       reject(new Error(`${program} could not be run: ${error.message}. Is its package installed?`, { cause: error }));
     });
     child.once('close', (code) => {
-      clearTimeout(timer);
+      settle();
       resolve({ code, ...collected, timedOut });
     });
   });

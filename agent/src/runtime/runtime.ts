@@ -61,8 +61,11 @@ export interface Runtime {
    * tasks, and removes everything of ours that belongs to no known task.
    */
   start(known: readonly TaskId[], listeners: RuntimeListeners): Promise<void>;
-  /** Pulls what is missing and makes everything the task's containers share. Throws TaskStartError. */
-  prepare(spec: TaskSpec): Promise<Prepared>;
+  /**
+   * Pulls what is missing and makes everything the task's containers share. Throws TaskStartError, or the reason of
+   * `signal` soon after that fires; what was made until then is `cleanup`'s.
+   */
+  prepare(spec: TaskSpec, signal: AbortSignal): Promise<Prepared>;
   /** Creates and lets go one container. Throws TaskStartError; then the container is `absent`. */
   startContainer(spec: TaskSpec, container: ContainerSpec): Promise<Started>;
   /** The signal to stop this container with, by definition or image, and its delivery. Nothing happens if it has ended. */

@@ -10,6 +10,7 @@ describe('a simulated container', () => {
     { command: ['exit'], does: { ...clean, afterMs: 0 } },
     { command: ['oom'], does: { kind: 'exit', afterMs: 0, exitCode: 137, oomKilled: true } },
     { command: ['fail'], does: { kind: 'fail' } },
+    { command: ['pull'], does: { kind: 'pull' } },
     { command: ['hang'], does: { kind: 'hang' } },
     { command: ['sleep', 'infinity'], does: { kind: 'run' } },
     { command: ['nginx'], does: { kind: 'run' } },

@@ -5,6 +5,8 @@ export type Behaviour =
   | { readonly kind: 'run' }
   | { readonly kind: 'hang' }
   | { readonly kind: 'fail' }
+  /** Its image never comes. */
+  | { readonly kind: 'pull' }
   | { readonly kind: 'exit'; readonly afterMs: number; readonly exitCode: number; readonly oomKilled: boolean };
 
 export function behaviourOf({ entryPoint, command }: Pick<ContainerSpec, 'entryPoint' | 'command'>): Behaviour {
@@ -18,6 +20,7 @@ export function behaviourOf({ entryPoint, command }: Pick<ContainerSpec, 'entryP
     case 'oom':
       return { kind: 'exit', afterMs: 0, exitCode: 137, oomKilled: true };
     case 'fail':
+    case 'pull':
     case 'hang':
       return { kind: verb };
     default:

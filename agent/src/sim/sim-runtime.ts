@@ -1,5 +1,6 @@
 // The runtime port without containers, for thousands of tasks in one process. A task's command says what its container
 // does (behaviour.ts); how long a start takes is given.
+import { once } from 'node:events';
 import type { Capacity, ContainerSpec, LogLine, TaskId, TaskSpec } from '@berth/contract';
 import type { Clock } from '../clock.js';
 import { toInstant } from '../instant.js';
@@ -74,7 +75,8 @@ export function createSimRuntime({ bootId, capacity, clock, startDelayMs, machin
       for (const taskId of [...machine.containers.keys()]) if (!known.includes(taskId)) machine.drop(taskId);
       for (const ofTask of machine.containers.values()) for (const container of ofTask.values()) live(container);
     },
-    async prepare() {
+    async prepare(spec, signal) {
+      if (spec.containers.some((container) => behaviourOf(container).kind === 'pull')) await abortOf(signal);
       const address = machine.nextAddress++ % 65_534;
       return { address: `10.255.${address >> 8}.${address & 255}`, timings: { sandbox: 0 } };
     },
@@ -108,6 +110,12 @@ export function createSimRuntime({ bootId, capacity, clock, startDelayMs, machin
       for (const taskId of [...machine.containers.keys()]) machine.drop(taskId);
     },
   };
+}
+
+/** @throws the signal's reason when it fires. */
+async function abortOf(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, 'abort');
+  throw signal.reason;
 }
 
 async function* simLogs(
