@@ -19,8 +19,11 @@ export interface Agent {
   apply(frame: DesiredFrame): boolean;
   /** How often running tasks yield a usage record, from now on. */
   setUsageInterval(ms: number): void;
-  /** Stops every task and returns when nothing of them is left on the host. */
-  stopAll(code: StopCode, reason: string): Promise<void>;
+  /**
+   * Stops every task and returns when nothing of them is left on the host.
+   * @param graceMs after this much no container is given the rest of its stop timeout: it is killed.
+   */
+  stopAll(code: StopCode, reason: string, graceMs: number): Promise<void>;
   /** Containers live on. */
   close(): Promise<void>;
 }
@@ -150,9 +153,10 @@ export function createAgent(dependencies: Dependencies): Agent {
       usageIntervalMs = ms;
     },
 
-    async stopAll(code, reason) {
+    async stopAll(code, reason, graceMs) {
       const stopped = new Promise<void>((resolve) => idleWaiters.push(resolve));
       for (const taskId of liveTasks()) stop(taskId, code, reason);
+      loops.killFrom(clock.now() + graceMs);
       if (!isIdle()) await stopped;
     },
 

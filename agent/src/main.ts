@@ -1,6 +1,7 @@
 // The agent's entry and its one composition root.
 //   run         (default) joins the fleet and runs tasks; SIGTERM and SIGINT end the agent, not its containers
-//   teardown    stops every task and takes everything of ours off the host; only while no agent runs
+//   teardown    stops every task, within 30 s or by SIGKILL, and takes everything of ours off the host; only while no
+//               agent runs
 //   --check-config   prints the settings and ends
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,6 +20,8 @@ import type { Runtime } from './runtime/runtime.js';
 import { startService } from './service.js';
 
 const verbs = { run, teardown } as const;
+/** A stop timeout can be an hour. Who takes a host down waits for as much as this. */
+const teardownGraceMs = 30_000;
 const usage = 'Usage: berth-agent [run | teardown] [--check-config]';
 
 interface Host {
@@ -70,7 +73,7 @@ async function teardown(config: Config, log: Logger): Promise<void> {
   const { journal, clock, runtime, lastLifeEndedMs } = await openHost(config, log);
   const agent = createAgent({ runtime, journal, clock, log, lastLifeEndedMs, onChange: () => {}, onRetell: () => {} });
   await agent.start();
-  await agent.stopAll('HostShutdown', 'The host was shut down by its operator.');
+  await agent.stopAll('HostShutdown', 'The host was shut down by its operator.', teardownGraceMs);
   await agent.close();
   await journal.close();
   await runtime.close();

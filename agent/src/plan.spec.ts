@@ -66,6 +66,18 @@ describe('the next step', () => {
       step: { kind: 'killContainer', container: 'main' },
     },
     {
+      name: 'waits no longer than there is time for all',
+      record: after(...running, stop, { kind: 'stop-sent', container: 'main' }),
+      view: { nowMs: 1_000, killFromMs: 2_000 },
+      step: { kind: 'wait', untilMs: 2_000 },
+    },
+    {
+      name: 'kills it when the time for all is over',
+      record: after(...running, stop, { kind: 'stop-sent', container: 'main' }),
+      view: { nowMs: 2_000, killFromMs: 2_000 },
+      step: { kind: 'killContainer', container: 'main' },
+    },
+    {
       name: 'waits for the kill',
       record: after(...running, stop, { kind: 'stop-sent', container: 'main' }, { kind: 'kill-sent', container: 'main' }),
       view: { nowMs: 5_100 },

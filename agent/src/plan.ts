@@ -19,6 +19,8 @@ export interface View {
   readonly prepared: boolean;
   /** Containers whose state the record does not vouch for: they must be looked at before anything is done to them. */
   readonly unseen: ReadonlySet<string>;
+  /** From this time on no container is given the rest of its stop timeout. */
+  readonly killFromMs?: number | undefined;
 }
 
 /** A process that SIGKILL did not end by then gets another. */
@@ -40,13 +42,13 @@ function nextToRun({ containers }: TaskRecord, { prepared }: View): Step | null 
 }
 
 /** And stop in the reverse order: whoever was started first may be needed by those after it. */
-function nextToStop({ containers }: TaskRecord, { nowMs }: View): Step {
+function nextToStop({ containers }: TaskRecord, view: View): Step {
   const last = containers.findLast(isLive);
-  return last ? nextToEnd(last, nowMs) : { kind: 'cleanup' };
+  return last ? nextToEnd(last, view) : { kind: 'cleanup' };
 }
 
-function nextToEnd({ name, stopSentAtMs, killSentAtMs, stopTimeoutMs }: ContainerRecord, nowMs: number): Step {
+function nextToEnd({ name, stopSentAtMs, killSentAtMs, stopTimeoutMs }: ContainerRecord, { nowMs, killFromMs = Infinity }: View): Step {
   if (stopSentAtMs === null) return { kind: 'stopContainer', container: name };
-  const killAtMs = killSentAtMs === null ? stopSentAtMs + stopTimeoutMs : killSentAtMs + killAgainAfterMs;
+  const killAtMs = killSentAtMs === null ? Math.min(stopSentAtMs + stopTimeoutMs, killFromMs) : killSentAtMs + killAgainAfterMs;
   return nowMs >= killAtMs ? { kind: 'killContainer', container: name } : { kind: 'wait', untilMs: killAtMs };
 }

@@ -19,6 +19,8 @@ export interface TaskLoops {
   /** Whether each of the task's containers was looked at in this life. */
   isSeen(taskId: TaskId): boolean;
   onExit(taskId: TaskId, container: string, exit: Exit): void;
+  /** From this time on, by the agent's clock, containers that are to stop are killed, whatever their stop timeout. */
+  killFrom(atMs: number): void;
   /** Begins no more steps and waits, for `graceMs` at most, for those that have begun. */
   close(graceMs: number): Promise<void>;
 }
@@ -49,6 +51,7 @@ const retryRange = { firstMs: 500, mostMs: 30_000 };
 export function createTaskLoops({ runtime, journal, clock, log, lastLifeEndedMs, note }: Dependencies): TaskLoops {
   const loops = new Map<TaskId, Loop>();
   let closing = false;
+  let killFromMs: number | undefined;
 
   function loopOf(taskId: TaskId): Loop {
     let loop = loops.get(taskId);
@@ -95,7 +98,7 @@ export function createTaskLoops({ runtime, journal, clock, log, lastLifeEndedMs,
       for (;;) {
         const record = journal.state.tasks.get(taskId);
         if (closing || !record?.spec) return;
-        const step = nextStep(record, { nowMs: clock.now(), prepared: loop.prepared, unseen: loop.unseen });
+        const step = nextStep(record, { nowMs: clock.now(), prepared: loop.prepared, unseen: loop.unseen, killFromMs });
         if (!step) return;
         if (step.kind === 'wait') return wakeIn(taskId, loop, step.untilMs - clock.now());
         await execute(contextOf(taskId, record.spec, loop), step);
@@ -143,6 +146,10 @@ export function createTaskLoops({ runtime, journal, clock, log, lastLifeEndedMs,
       }
       noteExit(taskId, container, exit);
       wake(taskId);
+    },
+    killFrom(atMs) {
+      killFromMs = atMs;
+      for (const taskId of loops.keys()) wake(taskId);
     },
     async close(graceMs) {
       closing = true;
