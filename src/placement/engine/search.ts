@@ -18,7 +18,9 @@ const everything = 2 ** 30;
 export class Search {
   /** Searches that had to be repeated without a limit to the depth; for measuring. */
   retries = 0;
+  /** The first `count` are meant. Emptying an array would throw away its memory at every decision. */
   private readonly targets: Target[] = [];
+  private count = 0;
   private readonly zones: ZoneTargets[] = [];
   private host = -1;
   /** Twice the space left over, plus one if the image is missing. */
@@ -41,24 +43,29 @@ export class Search {
     for (let first = 0, next = 0; first < zones.length; first = next) {
       const tasks = this.tasksIn(shape, zones[first]);
       while (next < zones.length && this.tasksIn(shape, zones[next]) === tasks) next++;
-      for (const waste of [0, 1] as const) {
-        this.collect(shape, zones, first, next, waste);
-        if (this.targets.length === 0) continue;
-        const host = this.inTargets(shape);
-        if (host >= 0) return host;
-      }
+      const fitting = this.inZones(shape, zones, first, next, 0);
+      if (fitting >= 0) return fitting;
+      const wasting = this.inZones(shape, zones, first, next, 1);
+      if (wasting >= 0) return wasting;
     }
     return -1;
   }
 
+  private inZones(shape: Shape, zones: readonly ZoneTargets[], first: number, next: number, waste: 0 | 1): number {
+    this.collect(shape, zones, first, next, waste);
+    return this.count === 0 ? -1 : this.inTargets(shape);
+  }
+
   /** Pools of some zones that are worth a look: not known to fail, and with rules about their zone met. */
   private collect(shape: Shape, zones: readonly ZoneTargets[], first: number, next: number, waste: 0 | 1): void {
-    this.targets.length = 0;
+    this.count = 0;
     for (let i = first; i < next; i++) {
       const zone = zones[i] as ZoneTargets;
       if (zoneMiss(this.world, shape, zone.zone) !== null) continue;
-      for (const target of zone.byWaste[waste]) {
-        if (shape.failedAt[target.pool.id] !== target.pool.epoch) this.targets.push(target);
+      const targets = zone.byWaste[waste];
+      for (let k = 0; k < targets.length; k++) {
+        const target = targets[k] as Target;
+        if (shape.failedAt[target.pool.id] !== target.pool.epoch) this.targets[this.count++] = target;
       }
     }
   }
@@ -70,10 +77,11 @@ export class Search {
   /** Zones by how many of the group's tasks they have, fewest first; equals stay in order. */
   private inOrder(shape: Shape, zones: readonly ZoneTargets[]): readonly ZoneTargets[] {
     if (!shape.spec.balanceZones || !this.group || zones.length < 2) return zones;
-    this.zones.length = 0;
-    for (const zone of zones) {
+    this.zones.length = zones.length;
+    for (let i = 0; i < zones.length; i++) {
+      const zone = zones[i] as ZoneTargets;
       const tasks = this.tasksIn(shape, zone);
-      let place = this.zones.length;
+      let place = i;
       for (; place > 0 && this.tasksIn(shape, this.zones[place - 1]) > tasks; place--)
         this.zones[place] = this.zones[place - 1] as ZoneTargets;
       this.zones[place] = zone;
@@ -111,16 +119,21 @@ export class Search {
 
   private nonEmpty(shape: Shape, shortest: number, longest: number): number {
     this.reset();
-    for (const target of this.targets) this.scan(shape, target, shortest, longest, probes);
+    this.scanAll(shape, shortest, longest, probes);
     if (this.host >= 0 || !this.truncated) return this.host;
     this.retries++;
-    for (const target of this.targets) this.scan(shape, target, shortest, longest, everything);
+    this.scanAll(shape, shortest, longest, everything);
     return this.host;
+  }
+
+  private scanAll(shape: Shape, shortest: number, longest: number, depth: number): void {
+    for (let i = 0; i < this.count; i++) this.scan(shape, this.targets[i] as Target, shortest, longest, depth);
   }
 
   private empty(shape: Shape): number {
     this.reset();
-    for (const { pool, leftOnEmpty } of this.targets) {
+    for (let i = 0; i < this.count; i++) {
+      const { pool, leftOnEmpty } = this.targets[i] as Target;
       if (2 * leftOnEmpty < this.best) this.walk(shape, pool, EMPTY, leftOnEmpty, everything);
     }
     return this.host;
@@ -194,6 +207,9 @@ export class Search {
   /** Failing searches are the dear ones, so a failure that nothing but returning capacity can cure is kept. */
   private remember(shape: Shape): void {
     if (!shape.failureLasts || this.pin || (this.group && shape.countsByHost)) return;
-    for (const { pool } of this.targets) shape.failedAt[pool.id] = pool.epoch;
+    for (let i = 0; i < this.count; i++) {
+      const { pool } = this.targets[i] as Target;
+      shape.failedAt[pool.id] = pool.epoch;
+    }
   }
 }

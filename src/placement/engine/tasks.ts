@@ -21,7 +21,7 @@ export class Tasks {
   readonly shapes: Shape[] = [];
   readonly groups: (Group | undefined)[] = [];
   /** Order of placement: the higher, the younger. */
-  readonly born: number[] = [];
+  born = new Float64Array(256);
   host: Column = new Int32Array(256);
   lifetime: Column = new Int32Array(256);
   /** GPU devices in use, one bit each. */
@@ -112,6 +112,9 @@ export class Tasks {
 
   private grow(): void {
     const rows = this.host.length * 2;
+    const born = new Float64Array(rows);
+    born.set(this.born);
+    this.born = born;
     this.host = grown(this.host, rows);
     this.lifetime = grown(this.lifetime, rows);
     this.devices = grown(this.devices, rows);

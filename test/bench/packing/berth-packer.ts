@@ -8,7 +8,7 @@ import type { Packer } from './replay.js';
 import type { Machine } from './workload.js';
 
 const everyS = 3600;
-const limits = { usedPercent: 60, hosts: 40, moves: 60, lifetime: 2 };
+const limits = { usedPercent: 65, hosts: 40, moves: 68, lifetime: 2 };
 
 export class BerthPacker implements Packer {
   moves = 0;
