@@ -21,6 +21,8 @@ export class Search {
   /** The first `count` are meant. Emptying an array would throw away its memory at every decision. */
   private readonly targets: Target[] = [];
   private count = 0;
+  /** The lifetimes that hosts of the targets have, one bit each. */
+  private lived = 0;
   private readonly zones: ZoneTargets[] = [];
   private host = -1;
   /** Twice the space left over, plus one if the image is missing. */
@@ -59,13 +61,16 @@ export class Search {
   /** Pools of some zones that are worth a look: not known to fail, and with rules about their zone met. */
   private collect(shape: Shape, zones: readonly ZoneTargets[], first: number, next: number, waste: 0 | 1): void {
     this.count = 0;
+    this.lived = 0;
     for (let i = first; i < next; i++) {
       const zone = zones[i] as ZoneTargets;
       if (zoneMiss(this.world, shape, zone.zone) !== null) continue;
       const targets = zone.byWaste[waste];
       for (let k = 0; k < targets.length; k++) {
         const target = targets[k] as Target;
-        if (shape.failedAt[target.pool.id] !== target.pool.epoch) this.targets[this.count++] = target;
+        if (shape.failedAt[target.pool.id] === target.pool.epoch) continue;
+        this.targets[this.count++] = target;
+        this.lived |= this.index.grids[target.pool.id]?.lived ?? 0;
       }
     }
   }
@@ -110,6 +115,7 @@ export class Search {
       const host = this.nonEmpty(shape, shape.lifetime, lifetimes - 1);
       if (host >= 0) return host;
       for (let lifetime = shape.lifetime - 1; lifetime >= 0; lifetime--) {
+        if ((this.lived & (1 << lifetime)) === 0) continue;
         const shorter = this.nonEmpty(shape, lifetime, lifetime);
         if (shorter >= 0) return shorter;
       }
