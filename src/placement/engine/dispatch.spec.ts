@@ -63,6 +63,32 @@ describe('dispatch', () => {
     expect([order(dispatch), dispatch.parked]).toEqual([['w1', 'w2'], 0]);
   });
 
+  it('wakes a gang by the task that found no host, whichever of it that was', () => {
+    const dispatch = dispatchOn(fleet(host('a1'), host('b1', { zone: 'b' })));
+    submit(dispatch, 'x', ['inB'], { zones: ['b'], size: { cpuMillis: 4000, memoryMiB: 1024 } });
+    order(dispatch);
+    dispatch.submit({ tenant: 'x', requests: [task('g1', { zones: ['a'] }), task('g2', { zones: ['b'] })], min: 2 });
+    expect([order(dispatch), dispatch.parked]).toEqual([[], 1]);
+    dispatch.ended('inB');
+    expect([order(dispatch), dispatch.parked]).toEqual([['g1', 'g2'], 0]);
+  });
+
+  it('wakes who was refused for a reservation when anything comes back', () => {
+    const engine = fleet(host('a1'), host('b1', { zone: 'b' }));
+    engine.apply({ kind: 'reserve', group: 'team', size: { cpuMillis: 6000, memoryMiB: 1024 } });
+    const dispatch = dispatchOn(engine);
+    submit(dispatch, 'x', ['1', '2', '3'], { zones: ['a'] });
+    expect([order(dispatch), dispatch.parked]).toEqual([['1', '2'], 1]);
+    submit(dispatch, 'y', ['mine'], { tier: 'guaranteed', capacityGroup: 'team', zones: ['b'], size: { cpuMillis: 6001, memoryMiB: 16 } });
+    expect([order(dispatch), dispatch.parked]).toEqual([[], 2]);
+    engine.apply({ kind: 'reserve', group: 'team', size: { cpuMillis: 1000, memoryMiB: 1024 } });
+    dispatch.reconsider();
+    expect([order(dispatch), dispatch.parked]).toEqual([['3'], 1]);
+    dispatch.ended('1');
+    submit(dispatch, 'x', ['4']);
+    expect([order(dispatch), dispatch.parked]).toEqual([['4'], 1]);
+  });
+
   it('forgets who no longer waits', () => {
     const dispatch = dispatchOn(fleet(host('h1')));
     submit(dispatch, 'x', ['1', '2']);

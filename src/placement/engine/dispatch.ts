@@ -26,18 +26,20 @@ interface Holding {
 export class Dispatch {
   private readonly queue = new FairQueue<Pending>();
   private readonly parking = new Parking<Pending>();
+  /** Those refused for reservations' sake: capacity that comes back in any pool may let them in. */
+  private readonly unreserved = new Parking<Pending>();
   private readonly holdings = new Map<string, Holding>();
   private arrivals = 0;
 
   constructor(private readonly engine: Engine) {}
 
   get waiting(): number {
-    return this.queue.size + this.parking.size;
+    return this.queue.size + this.parked;
   }
 
   /** How many of those that wait are parked, so that a pass would not look at them. */
   get parked(): number {
-    return this.parking.size;
+    return this.parking.size + this.unreserved.size;
   }
 
   get fairness(): Pick<FairQueue<Pending>, 'setTotals' | 'setWeight' | 'share'> {
@@ -54,7 +56,8 @@ export class Dispatch {
 
   /** A task that waited is no longer wanted. @returns whether it waited; a gang goes by its first task. */
   withdraw(tenant: string, task: string): boolean {
-    return this.queue.leave(tenant, task) || this.parking.leave((entry) => entry.task === task);
+    const is = (entry: Pending) => entry.task === task && entry.tenant === tenant;
+    return this.queue.leave(tenant, task) || this.parking.leave(is) || this.unreserved.leave(is);
   }
 
   /** A placed task has gone, and its capacity with it. */
@@ -64,7 +67,7 @@ export class Dispatch {
 
   /** A reservation, budget or other rule changed: everything parked is worth another try. */
   reconsider(): void {
-    for (const entry of this.parking.wakeAll()) this.queue.push(entry);
+    for (const entry of [...this.parking.wakeAll(), ...this.unreserved.wakeAll()]) this.queue.push(entry);
   }
 
   /** @param perTenant how many submissions of one tenant are looked at, so that none fills the whole pass. */
@@ -86,12 +89,21 @@ export class Dispatch {
     const [first] = entry.requests;
     const placements = entry.requests.length === 1 && first ? [this.engine.place(first)] : this.engine.placeGang(entry.requests, entry.min);
     const placed = placements.filter((placement) => placement.placed);
-    if (placed.length === 0) this.parking.park(entry.shape, entry);
+    // A task that is placed already can't be what this entry waits for: its submission is dropped.
+    if (placed.length === 0 && !placements.some(isDuplicate)) this.park(entry, placements);
     for (const placement of placed) {
       for (const victim of placement.victims) this.forget(victim);
       this.hold(entry, placement.task);
     }
     return placements;
+  }
+
+  /** By the shape that found no host: of a gang, that need not be the first one's. */
+  private park(entry: Pending, placements: readonly Placement[]): void {
+    const homeless = placements.findIndex((placement) => !placement.placed && placement.reason === 'no-host');
+    const request = entry.requests[homeless];
+    if (request) this.parking.park(this.engine.world.shapes.of(request.shape), entry);
+    else this.unreserved.park(entry.shape, entry);
   }
 
   private hold(entry: Pending, task: string): void {
@@ -110,8 +122,13 @@ export class Dispatch {
 
   private wake(): void {
     const { world } = this.engine;
-    const woken = this.parking.wake(world.freed, world.pools);
+    const woken = [...this.parking.wake(world.freed, world.pools), ...this.parking.wakeSeekers()];
+    if (world.freed.size > 0) woken.push(...this.unreserved.wakeAll());
     world.freed.clear();
-    for (const entry of [...woken, ...this.parking.wakeSeekers()]) this.queue.push(entry);
+    for (const entry of woken) this.queue.push(entry);
   }
+}
+
+function isDuplicate(placement: Placement): boolean {
+  return !placement.placed && placement.reason === 'duplicate';
 }

@@ -164,6 +164,8 @@ describe('hosts', () => {
     expect(() => engine.apply({ kind: 'hostUp', host: host('h1') })).toThrow('host h1 is up already');
     expect(() => engine.apply({ kind: 'drain', host: 'h9' })).toThrow('host h9 is not up');
     expect(() => engine.place(task('t', { size: { cpuMillis: 0.5, memoryMiB: 1 } }))).toThrow('cpuMillis must be an integer');
+    expect(() => engine.place(task('t', { maxPerHost: 0 }))).toThrow('maxPerHost must be');
+    expect(() => engine.place(task('t', { size: { cpuMillis: 1, memoryMiB: 1, gpuMillis: 1500 } }))).toThrow('multiple of 1000');
     engine.place(task('1'));
     expect(whereOf(engine.place(task('1')))).toBe('refused: duplicate');
   });

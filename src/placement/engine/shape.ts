@@ -60,6 +60,7 @@ export class Shape {
   ) {
     this.need = vectorOf(spec.size, 1);
     checkNeed(this.need);
+    checkLimits(spec);
     const rules = (list: ShapeSpec['affinity'], scope: string) =>
       (list ?? []).filter((rule) => rule.scope === scope).map((rule) => labels.id(rule.label));
     this.tier = tierRank(spec.tier);
@@ -115,6 +116,14 @@ function checkNeed(need: Column): void {
   if (at(need, CPU) < 1 || at(need, MEMORY) < 1) throw new RangeError('a task needs at least 1 milli-CPU and 1 MiB of memory');
   const gpu = at(need, GPU);
   if (gpu > 1000 && gpu % 1000 !== 0) throw new RangeError(`gpuMillis above 1000 must be a multiple of 1000, not ${gpu}`);
+}
+
+function checkLimits({ maxPerHost = 1, lifetime = 0, tier }: ShapeSpec): void {
+  if (!Number.isInteger(maxPerHost) || maxPerHost < 1)
+    throw new RangeError(`maxPerHost must be a whole number from 1 up, not ${maxPerHost}`);
+  if (!Number.isInteger(lifetime) || lifetime < 0 || lifetime >= lifetimes)
+    throw new RangeError(`lifetime must be 0 to ${lifetimes - 1}, not ${lifetime}`);
+  if (!tiers.includes(tier)) throw new RangeError(`tier must be one of ${tiers.join(', ')}, not ${tier}`);
 }
 
 /** Shapes by content, with a shortcut for callers that pass the same object again. */
