@@ -123,7 +123,7 @@ describe('after the agent was killed', () => {
     await bare.call.prepare(sh('true'));
     await bare.restart();
     await bare.call.start([]);
-    expect(await leftovers(bare)).toEqual(nothing);
+    await expect.poll(() => leftovers(bare), { timeout: 10_000 }).toEqual(nothing);
     for (const task of tasks) expect(await bare.call.observe(task.taskId, 'main')).toEqual({ is: 'absent' });
     await bare.destroy();
   });
@@ -176,7 +176,7 @@ describe('cleaning up', () => {
       );
     }
     // A container process that was killed is gone for the kernel a moment after it is for us.
-    expect(await leftovers(bare)).toEqual(nothing);
+    await expect.poll(() => leftovers(bare), { timeout: 10_000 }).toEqual(nothing);
     expect((await bare.call.descriptors()).length).toBeLessThanOrEqual(descriptors + 2);
     await bare.destroy();
     expect(

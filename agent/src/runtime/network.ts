@@ -7,13 +7,18 @@ import type { Paths } from './paths.js';
 import { mustRun } from './programs.js';
 
 const timeoutMs = 30_000;
+const sweepDelayMs = 500;
 
 export interface Network {
   /** Makes bridge and tables; tables are made anew, so ports that are in use are given. */
   setUp(inUse: readonly number[]): Promise<void>;
   /** Lays a cable to the network namespace of process `pid` for each slot; there it is called eth0. */
   attach(sandboxes: readonly { readonly slot: number; readonly pid: number }[]): Promise<void>;
-  /** Takes cables and rules away, after the network namespaces. Missing ones are no error. */
+  /**
+   * Returns when the cables are gone, which go with the network namespaces. Their rules, which say nothing any more,
+   * follow within a second: a run of `nft` for each task that ends would cost more than all the rest of its end.
+   * Missing ones are no error.
+   */
   detach(slots: readonly number[]): Promise<void>;
   tearDown(): Promise<void>;
 }
@@ -25,6 +30,26 @@ export function network(paths: Paths, subnet: Subnet): Network {
   const portOf = (slot: number): Port => {
     const address = subnet.addressOf(slot);
     return { veth: paths.slot(slot).veth, mac: macOf(address), address };
+  };
+
+  const stale = new Set<number>();
+  let sweeping: NodeJS.Timeout | null = null;
+
+  /** The rules of cables that are gone, as text that removes them, together with what else is to be done. */
+  const withSweep = async (more: string): Promise<void> => {
+    if (sweeping) clearTimeout(sweeping);
+    sweeping = null;
+    const slots = [...stale];
+    stale.clear();
+    try {
+      await nft(removePortsText(table, slots.map(portOf)) + more);
+    } catch (error) {
+      for (const slot of slots) stale.add(slot);
+      throw error;
+    }
+  };
+  const sweepLater = () => {
+    sweeping ??= setTimeout(() => withSweep('').catch(sweepLater), sweepDelayMs).unref();
   };
 
   return {
@@ -41,20 +66,19 @@ export function network(paths: Paths, subnet: Subnet): Network {
     },
     attach: async (sandboxes) => {
       // The rules come first: a cable without them would carry nothing, but never too much.
-      await nft(
-        addPortsText(
-          table,
-          sandboxes.map(({ slot }) => portOf(slot)),
-        ),
-      );
+      for (const { slot } of sandboxes) stale.delete(slot);
+      const ports = sandboxes.map(({ slot }) => portOf(slot));
+      await withSweep(addPortsText(table, ports));
       await ip(sandboxes.map(({ slot, pid }) => cableBatch(portOf(slot), pid, bridge)).join(''));
     },
     detach: async (slots) => {
       if (slots.length === 0) return;
       await Promise.all(slots.map((slot) => untilGone(paths.slot(slot).veth).catch(() => ip(`link del ${paths.slot(slot).veth}\n`, true))));
-      await nft(removePortsText(table, slots.map(portOf)));
+      for (const slot of slots) stale.add(slot);
+      sweepLater();
     },
     tearDown: async () => {
+      if (sweeping) clearTimeout(sweeping);
       await nft(removeTablesText(table));
       if (await exists(`/sys/class/net/${bridge}/ifindex`)) await ip(`link del ${bridge}\n`);
     },
