@@ -11,8 +11,8 @@ const controllers = ['cpu', 'memory', 'pids'] as const;
 
 export interface Cgroups {
   readonly version: CgroupVersion;
-  /** Makes the group of a task (`<instance>/<task>`), or of a container with limits of its own. */
-  create(group: string, limits: Limits): void;
+  /** Sets limits of a task (`<instance>/<task>`) or a container, and makes the group if there is none. Null leaves as is. */
+  limit(group: string, limits: Limits): void;
   /** How often the kernel has killed a process of the group for want of memory. 0 if the group is gone. */
   oomKills(group: string): number;
   /** Kills every process in the group and below it, and removes all of it. Safe if it isn't there. */
@@ -46,7 +46,7 @@ function make(version: CgroupVersion, hierarchies: readonly string[]): Cgroups {
 
   return {
     version,
-    create: (group, limits) => {
+    limit: (group, limits) => {
       if (version === 'v2') enableControllers(group);
       for (const controller of controllers) mkdirSync(directoryOf(controller, group), { recursive: true });
       for (const setting of settingsFor(version, limits)) {

@@ -104,7 +104,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     const at = paths.task(spec.taskId);
     const sandbox = readRecord<SandboxRecord>(at.sandbox) ?? (await takeSandbox(at.sandbox));
     const taken = performance.now();
-    groups.create(at.cgroup, { cpuMillis: spec.cpuMillis, memoryMiB: spec.memoryMiB, pids: spec.pidsLimit });
+    groups.limit(at.cgroup, { cpuMillis: null, memoryMiB: spec.memoryMiB, pids: spec.pidsLimit });
     writeTaskFiles(at.files, hostnameOf(spec), sandbox.address);
     return { address: sandbox.address, timings: { image: pulled - begun, sandbox: taken - pulled, task: performance.now() - taken } };
   };

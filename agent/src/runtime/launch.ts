@@ -51,9 +51,10 @@ export async function launch(host: LaunchHost, request: LaunchRequest): Promise<
   const begun = performance.now();
   writeBundle(host, request);
   mkdirSync(dirname(at.log), { recursive: true, mode: 0o700 });
-  host.groups.create(at.cgroup, { cpuMillis: container.cpuMillis, memoryMiB: container.memoryMiB, pids: null });
+  host.groups.limit(at.cgroup, { cpuMillis: null, memoryMiB: container.memoryMiB, pids: null });
   const prepared = performance.now();
   const created = await createOrExplain(host, request);
+  limitCpu(host, request);
   const waiting = performance.now();
   const record: StartRecord = { ...created, startedAtMs: options.clock.now() };
   keepSeen(at.log, join(dirname(at.log), seenName(container.name)));
@@ -74,6 +75,16 @@ function keepSeen(log: string, seen: string): void {
     // An earlier attempt to start it may have made the link. Of a log without a file there is nothing to keep.
     if (!['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
+}
+
+/**
+ * After crun has done its part, which runs in the container's group: 10 milli-CPUs would stretch its 30 ms of work to
+ * seconds. Nothing of the tenant's has run yet.
+ */
+function limitCpu({ groups, paths }: LaunchHost, { task, container }: LaunchRequest): void {
+  const limit = (group: string, cpuMillis: number | null) => groups.limit(group, { cpuMillis, memoryMiB: null, pids: null });
+  limit(paths.task(task.taskId).cgroup, task.cpuMillis);
+  limit(paths.container(task.taskId, container.name).cgroup, container.cpuMillis);
 }
 
 function writeBundle(host: LaunchHost, request: LaunchRequest): void {
