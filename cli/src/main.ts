@@ -5,6 +5,7 @@ import { exitCodes } from './exit-codes.js';
 import { describeFailure } from './failure.js';
 import { markCommand } from './run-request.js';
 import { note } from './terminal.js';
+import { verbFirst } from './verb-first.js';
 import { addContext } from './verbs/context.js';
 import { addCost } from './verbs/cost.js';
 import { addDefine } from './verbs/define.js';
@@ -62,4 +63,4 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-await main(process.argv.slice(2));
+await main(verbFirst(process.argv.slice(2)));
