@@ -1,6 +1,6 @@
 // Finds handles by id. A table of plain integers instead of a Map, whose bookkeeping was a third of a decision's time:
 // open addressing, linear probing, at most half full, no tombstones.
-import { at, type Column, grown } from './columns.js';
+import { at, type Column, grown, widened } from './columns.js';
 
 const start = 1024;
 
@@ -12,8 +12,8 @@ export class IdTable {
   private lastId = '';
   private lastHash = hashOf('');
 
-  /** @param ids by handle; the table keeps none itself. */
-  constructor(private readonly ids: readonly string[]) {}
+  /** Ids by handle. One that was deleted stays readable until its handle is given out again. */
+  ids: string[] = new Array<string>(start);
 
   get size(): number {
     return this.used;
@@ -32,7 +32,8 @@ export class IdTable {
   /** The id must not be in the table. */
   add(id: string, handle: number): void {
     if (this.used * 2 >= this.slots.length) this.grow();
-    if (handle >= this.hashes.length) this.hashes = grown(this.hashes, Math.max(handle + 1, this.hashes.length * 2));
+    if (handle >= this.hashes.length) this.widen(handle + 1);
+    this.ids[handle] = id;
     this.hashes[handle] = this.hash(id);
     this.insert(handle);
     this.used++;
@@ -66,6 +67,12 @@ export class IdTable {
     let slot = at(this.hashes, handle) & mask;
     while (at(this.slots, slot) >= 0) slot = (slot + 1) & mask;
     this.slots[slot] = handle;
+  }
+
+  private widen(least: number): void {
+    const rows = Math.max(least, this.hashes.length * 2);
+    this.hashes = grown(this.hashes, rows);
+    this.ids = widened(this.ids, rows);
   }
 
   private grow(): void {

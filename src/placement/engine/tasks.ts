@@ -1,5 +1,5 @@
 // The task table: who is where. Tasks of one host hang on a list, of which no decision depends on the order.
-import { at, type Column, grown } from './columns.js';
+import { at, type Column, grown, widened } from './columns.js';
 import type { Group } from './groups.js';
 import type { Hosts } from './hosts.js';
 import { IdTable } from './id-table.js';
@@ -15,11 +15,10 @@ export interface TaskRow {
 }
 
 export class Tasks {
-  readonly ids: string[] = [];
-  private readonly byId = new IdTable(this.ids);
+  private readonly byId = new IdTable();
   private readonly spare: number[] = [];
-  readonly shapes: Shape[] = [];
-  readonly groups: (Group | undefined)[] = [];
+  shapes: Shape[] = new Array<Shape>(256);
+  groups: (Group | undefined)[] = new Array<Group | undefined>(256);
   /** Order of placement: the higher, the younger. */
   born = new Float64Array(256);
   host: Column = new Int32Array(256);
@@ -29,9 +28,14 @@ export class Tasks {
   private next: Column = new Int32Array(256);
   private previous: Column = new Int32Array(256);
   private births = 0;
+  private rows = 0;
 
   get count(): number {
     return this.byId.size;
+  }
+
+  get ids(): readonly string[] {
+    return this.byId.ids;
   }
 
   handle(id: string): number {
@@ -39,9 +43,8 @@ export class Tasks {
   }
 
   add(id: string, shape: Shape, group: Group | undefined): number {
-    const task = this.spare.pop() ?? this.ids.length;
+    const task = this.spare.pop() ?? this.rows++;
     if (task === this.host.length) this.grow();
-    this.ids[task] = id;
     this.byId.add(id, task);
     this.shapes[task] = shape;
     this.groups[task] = group;
@@ -71,7 +74,6 @@ export class Tasks {
   /** Takes back the newest `remove`, with what was in the row then: another task may have had it since. */
   restore(task: number, row: TaskRow): void {
     this.spare.pop();
-    this.ids[task] = row.id;
     this.byId.add(row.id, task);
     this.shapes[task] = row.shape;
     this.groups[task] = row.group;
@@ -115,6 +117,8 @@ export class Tasks {
     const born = new Float64Array(rows);
     born.set(this.born);
     this.born = born;
+    this.shapes = widened(this.shapes, rows);
+    this.groups = widened(this.groups, rows);
     this.host = grown(this.host, rows);
     this.lifetime = grown(this.lifetime, rows);
     this.devices = grown(this.devices, rows);
