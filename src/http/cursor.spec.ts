@@ -53,5 +53,7 @@ it('pages put together are the list, whatever their size', () => {
       } while (cursor !== null);
       expect(seen).toEqual(sorted);
     }),
+    // A row that counts as false.
+    { examples: [[[0, 1], 1]] },
   );
 });

@@ -39,5 +39,5 @@ function parse(cursor: string): string[] {
 export function pageOf<T>(rows: readonly T[], limit: number, list: string, place: (row: T) => string[]): Page<T> {
   const items = rows.slice(0, limit);
   const last = items.at(-1);
-  return { items, nextCursor: rows.length > limit && last ? encodeCursor(list, place(last)) : null };
+  return { items, nextCursor: rows.length > limit && last !== undefined ? encodeCursor(list, place(last)) : null };
 }
