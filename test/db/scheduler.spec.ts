@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { Config } from '../../src/config.js';
 import { dataSourceOptions } from '../../src/db/data-source.js';
-import type { Lease } from '../../src/placement/lease.store.js';
+import { acquireLease, type Lease } from '../../src/placement/lease.store.js';
 import { markLost } from '../../src/placement/liveness.store.js';
 import { commitPlacements, writePendingReasons } from '../../src/placement/scheduler.store.js';
 import { freshDatabase } from '../support/cluster.js';
@@ -185,12 +185,14 @@ describe('leadership', () => {
 
     beforeEach(async () => {
       hostId = await addHost(db);
-      const { replica: first, lease } = await leader('a');
+      // A lease so long that it can't end by the replica's own clock while the test runs.
+      const { replica: first, lease } = await leader('a', { leaseMs: 600_000 });
       [stale, staleLease] = [first, lease];
       first.leadership.pause();
       // As if its process had stood still: for itself no time has passed.
       await db.query('UPDATE leases SET expires_at = now()');
-      await leader('b');
+      // The successor only holds the lease: one that schedules would rightly place what the stale one must not.
+      expect(await acquireLease(db, 'b', 600_000)).not.toBeNull();
     });
 
     it('refuses placements', async () => {
