@@ -1,9 +1,10 @@
 // Control groups on the host, versions 1 and 2: limits of tasks and containers, kills, and who ran out of memory.
 // A task's group holds a group per container; crun makes the latter and this file sets the limits of both.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CgroupVersion, type Limits, oomKillsIn, settingsFor } from './cgroup-values.js';
+import { readOrEmpty } from './records.js';
 
 export const cgroupRoot = '/sys/fs/cgroup';
 const cgroup2Magic = 0x63677270;
@@ -18,13 +19,12 @@ export interface Cgroups {
   /** Kills every process in the group and below it, and removes all of it. Safe if it isn't there. */
   remove(group: string): Promise<void>;
   killAll(group: string): void;
-  isEmpty(group: string): boolean;
   /** Names of the groups right below `group`, in whatever hierarchy. */
   children(group: string): string[];
 }
 
 export function cgroups(): Cgroups {
-  return statfsSync(cgroupRoot).type === cgroup2Magic ? make('v2', [cgroupRoot]) : make('v1', hierarchiesV1());
+  return statfsSync(cgroupRoot).type === cgroup2Magic ? cgroupsOf('v2', [cgroupRoot]) : cgroupsOf('v1', hierarchiesV1());
 }
 
 /** Directories of the v1 hierarchies, links such as cpu → cpu,cpuacct left out. */
@@ -34,7 +34,7 @@ function hierarchiesV1(): string[] {
   return found.filter((directory) => existsSync(join(directory, 'cgroup.procs')));
 }
 
-function make(version: CgroupVersion, hierarchies: readonly string[]): Cgroups {
+function cgroupsOf(version: CgroupVersion, hierarchies: readonly string[]): Cgroups {
   const directoryOf = (controller: string, group: string) =>
     version === 'v2' ? join(cgroupRoot, group) : join(cgroupRoot, controller, group);
   const directories = (group: string) => hierarchies.map((hierarchy) => join(hierarchy, group));
@@ -44,11 +44,15 @@ function make(version: CgroupVersion, hierarchies: readonly string[]): Cgroups {
     for (const pid of new Set(directories(group).flatMap(processesBelow))) killQuietly(pid);
   };
 
+  const make = (group: string) => {
+    if (version === 'v2') enableControllers(group);
+    for (const controller of controllers) mkdirSync(directoryOf(controller, group), { recursive: true });
+  };
+
   return {
     version,
     limit: (group, limits) => {
-      if (version === 'v2') enableControllers(group);
-      for (const controller of controllers) mkdirSync(directoryOf(controller, group), { recursive: true });
+      if (!controllers.every((controller) => existsSync(directoryOf(controller, group)))) make(group);
       for (const setting of settingsFor(version, limits)) {
         const file = join(directoryOf(setting.controller, group), setting.file);
         if (setting.optional && !existsSync(file)) continue;
@@ -58,7 +62,6 @@ function make(version: CgroupVersion, hierarchies: readonly string[]): Cgroups {
     oomKills: (group) =>
       oomKillsIn(readOrEmpty(join(directoryOf('memory', group), version === 'v2' ? 'memory.events' : 'memory.oom_control'))),
     killAll,
-    isEmpty: (group) => directories(group).every((directory) => processesBelow(directory).length === 0),
     remove: async (group) => {
       await removeWithRetries(directories(group), () => killAll(group));
       removeStrayDirectory(group);
@@ -125,14 +128,6 @@ function enableControllers(group: string): void {
 function ancestors(group: string): string[] {
   const parent = dirname(group);
   return parent === '.' ? [''] : [...ancestors(parent), parent];
-}
-
-function readOrEmpty(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
 }
 
 function writeQuietly(file: string, text: string): void {

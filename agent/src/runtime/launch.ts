@@ -82,9 +82,9 @@ function keepSeen(log: string, seen: string): void {
  * seconds. Nothing of the tenant's has run yet.
  */
 function limitCpu({ groups, paths }: LaunchHost, { task, container }: LaunchRequest): void {
-  const limit = (group: string, cpuMillis: number | null) => groups.limit(group, { cpuMillis, memoryMiB: null, pids: null });
+  const limit = (group: string, cpuMillis: number) => groups.limit(group, { cpuMillis, memoryMiB: null, pids: null });
   limit(paths.task(task.taskId).cgroup, task.cpuMillis);
-  limit(paths.container(task.taskId, container.name).cgroup, container.cpuMillis);
+  if (container.cpuMillis !== null) limit(paths.container(task.taskId, container.name).cgroup, container.cpuMillis);
 }
 
 function writeBundle(host: LaunchHost, request: LaunchRequest): void {

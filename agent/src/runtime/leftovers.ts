@@ -8,7 +8,7 @@ import { removeContainer } from './cleanup.js';
 import { releaseFifo } from './launch.js';
 import type { Paths } from './paths.js';
 import { processOf, signalProcess } from './processes.js';
-import { containersOf, namesIn, readIfThere, readRecord, type StartRecord } from './records.js';
+import { containersOf, namesIn, readIfThere, readOrEmpty, readRecord, type StartRecord } from './records.js';
 import { unmount } from './syscalls.js';
 
 const sigkill = 9;
@@ -60,14 +60,6 @@ export function killStrayMonitors(paths: Paths, isKnown: (taskId: string) => boo
     const container = args[args.indexOf('-c') + 1] ?? '';
     if (!id || !args[0]?.endsWith('conmon') || !args.includes(paths.sockets) || isKnown(container.split('.')[0] ?? '')) continue;
     signalProcess(id, sigkill);
-  }
-}
-
-function readOrEmpty(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
   }
 }
 

@@ -43,6 +43,15 @@ export function readIfThere(file: string): string | null {
   }
 }
 
+/** Of a file that may go while it is read, as those of processes and control groups do: then ''. */
+export function readOrEmpty(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 /** Names in a directory; none if there is no such directory. */
 export function namesIn(directory: string): string[] {
   try {

@@ -65,8 +65,8 @@ export function programKind(rootfs: string, path: string): ProgramKind {
     const fd = openInRoot(root, path);
     if (fd === null) return 'missing';
     try {
-      const { mode } = fstatSync(fd);
-      return fstatSync(fd).isFile() && (mode & 0o111) !== 0 ? 'program' : 'not-executable';
+      const found = fstatSync(fd);
+      return found.isFile() && (found.mode & 0o111) !== 0 ? 'program' : 'not-executable';
     } finally {
       closeSync(fd);
     }
@@ -77,8 +77,9 @@ export function programKind(rootfs: string, path: string): ProgramKind {
 
 function readAndClose(fd: number): string {
   try {
-    if (!fstatSync(fd).isFile()) return '';
-    const buffer = Buffer.alloc(Math.min(fstatSync(fd).size, maxFileBytes));
+    const found = fstatSync(fd);
+    if (!found.isFile()) return '';
+    const buffer = Buffer.alloc(Math.min(found.size, maxFileBytes));
     return buffer.toString('utf8', 0, readSync(fd, buffer, 0, buffer.length, 0));
   } finally {
     closeSync(fd);
