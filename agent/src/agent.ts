@@ -1,13 +1,9 @@
 // The agent without its link: takes what the control plane wants, runs it, and keeps the journal. Who listens to
 // `onChange` and `onRetell` tells the control plane.
 import type { Capacity, DesiredTask, GatewayFrame, StopCode, TaskId, TaskReport, TaskSpec } from '@berth/contract';
-import type { Logger } from 'pino';
 import { committed, refusal, withTask } from './admission.js';
-import type { Clock } from './clock.js';
 import type { TaskEntry } from './entries.js';
-import type { Journal } from './journal.js';
-import type { Runtime } from './runtime/runtime.js';
-import { createTaskLoops } from './task-loop.js';
+import { createTaskLoops, type Ground } from './task-loop.js';
 import { dueCuts } from './usage.js';
 
 export type DesiredFrame = Extract<GatewayFrame, { type: 'desired' }>;
@@ -28,13 +24,7 @@ export interface Agent {
   close(): Promise<void>;
 }
 
-interface Dependencies {
-  readonly runtime: Runtime;
-  readonly journal: Journal;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** When the life before this one was last known to be alive. */
-  readonly lastLifeEndedMs: number;
+interface Dependencies extends Ground {
   /** The record of a task changed. */
   onChange(taskId: TaskId): void;
   /** The control plane asks for a task whose end it had acknowledged. */

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { request } from 'node:https';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import { agentPaths, type CertificateResponse, certificateResponseSchema, parseHostToken } from '@berth/contract';
-import { assertCertifies, fingerprintOf, type Identity, newKeyRequest, pemOf } from './identity.js';
+import { assertCertifies, fingerprintOf, type Identity, type KeyRequest, newKeyRequest, pemOf } from './identity.js';
 
 const timeoutMs = 15_000;
 const longestAnswerBytes = 64 * 1024;
@@ -32,14 +32,7 @@ export async function enrol({ gatewayUrl, token, name }: EnrolOptions): Promise<
   if (fingerprintOf(response.authority) !== parsed.authorityFingerprint) {
     throw new Error('The gateway names another authority than the host token does. Check that token and gateway belong together.');
   }
-  assertCertifies(response.certificate, made);
-  return {
-    hostId: response.hostId,
-    key: made.key,
-    certificate: response.certificate,
-    authority: response.authority,
-    obtainedAtMs: Date.now(),
-  };
+  return identityOf(response, made);
 }
 
 /** A new key and certificate for the same host. The old ones stay good until they expire. */
@@ -48,14 +41,13 @@ export async function renew(gatewayUrl: string, identity: Identity, name: string
   const credentials = { ca: identity.authority, key: identity.key, cert: identity.certificate };
   const response = await post(gatewayUrl, agentPaths.renew, { csr: made.csr }, credentials);
   if (response.hostId !== identity.hostId) throw new Error(`The gateway answered with a certificate of another host, ${response.hostId}.`);
-  assertCertifies(response.certificate, made);
-  return {
-    hostId: identity.hostId,
-    key: made.key,
-    certificate: response.certificate,
-    authority: response.authority,
-    obtainedAtMs: Date.now(),
-  };
+  return identityOf(response, made);
+}
+
+/** @throws Error when the certificate is for another key. */
+function identityOf({ hostId, certificate, authority }: CertificateResponse, made: KeyRequest): Identity {
+  assertCertifies(certificate, made);
+  return { hostId, key: made.key, certificate, authority, obtainedAtMs: Date.now() };
 }
 
 /**

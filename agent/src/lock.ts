@@ -2,16 +2,17 @@
 // lock is a file that names its holder by process id and start time, so that a dead one's is recognised for what it is.
 import { link, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { processOf } from './runtime/processes.js';
 
 /** @returns the release. @throws Error when another agent holds it. */
 export async function lockDataDirectory(directory: string): Promise<() => Promise<void>> {
   const path = join(directory, 'agent.lock');
-  const mine = `${process.pid} ${await startTimeOf(process.pid)}`;
+  const mine = `${process.pid} ${processOf(process.pid)?.startTicks}`;
   for (;;) {
     if (await claim(path, mine)) return () => rm(path, { force: true });
     const holder = await readFile(path, 'utf8').catch(() => '');
     const [pid = '', startTime = ''] = holder.split(' ');
-    if (startTime !== '' && (await startTimeOf(Number(pid))) === startTime) {
+    if (startTime !== '' && String(processOf(Number(pid))?.startTicks) === startTime) {
       throw new Error(
         `Another agent (process ${pid}) works on ${directory}. Stop it first, or give this one a BERTH_AGENT_DATA of its own.`,
       );
@@ -35,11 +36,4 @@ async function claim(path: string, holder: string): Promise<boolean> {
     await file.close();
     await rm(fresh, { force: true });
   }
-}
-
-/** In clock ticks after boot: process ids come back, the two together don't. Null when there is no such process. */
-async function startTimeOf(pid: number): Promise<string | null> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
-  // The second field, the program's name, may hold blanks and parentheses.
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
 }

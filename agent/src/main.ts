@@ -3,33 +3,26 @@
 //   teardown    stops every task, within 30 s or by SIGKILL, and takes everything of ours off the host; only while no
 //               agent runs
 //   --check-config   prints the settings and ends
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { createAgent } from './agent.js';
-import type { Clock } from './clock.js';
 import { type Config, describeConfig, readConfig, readHostToken } from './config.js';
 import { enrol } from './enrol.js';
 import { openRuntime } from './host-runtime.js';
 import { type Identity, loadIdentity, saveIdentity, validity } from './identity.js';
-import { type Journal, openJournal } from './journal.js';
+import { openJournal } from './journal.js';
 import { fileStorage } from './journal-storage.js';
 import { beginLife } from './life.js';
 import { lockDataDirectory } from './lock.js';
-import type { Runtime } from './runtime/runtime.js';
+import { bootId } from './runtime/facts.js';
 import { startService } from './service.js';
+import type { Ground } from './task-loop.js';
 
 const verbs = { run, teardown } as const;
 /** A stop timeout can be an hour. Who takes a host down waits for as much as this. */
 const teardownGraceMs = 30_000;
 const usage = 'Usage: berth-agent [run | teardown] [--check-config]';
-
-interface Host {
-  readonly journal: Journal;
-  readonly clock: Clock;
-  readonly runtime: Runtime;
-  readonly lastLifeEndedMs: number;
-}
 
 async function main(args: readonly string[]): Promise<void> {
   const config = readConfig();
@@ -51,27 +44,30 @@ async function run(config: Config, log: Logger): Promise<void> {
   });
   let identity = await identify(config, log);
   const ownLog = log.child({ hostId: identity.hostId });
-  const host = await openHost(config, ownLog);
+  const ground = await openGround(config, ownLog);
   const service = await startService({
     gatewayUrl: config.gatewayUrl,
     name: config.hostName,
-    log: ownLog,
-    ...host,
+    ...ground,
     identity: () => identity,
     store: async (next) => {
       await saveIdentity(config.dataDirectory, next);
       identity = next;
     },
   });
-  ownLog.info({ name: config.hostName, capacity: host.runtime.facts.capacity, tasks: host.journal.state.tasks.size }, 'the agent is up');
+  ownLog.info(
+    { name: config.hostName, capacity: ground.runtime.facts.capacity, tasks: ground.journal.state.tasks.size },
+    'the agent is up',
+  );
   const signal = await stopped;
   ownLog.info({ signal }, 'the agent is going down; its containers run on');
   await service.stop();
 }
 
 async function teardown(config: Config, log: Logger): Promise<void> {
-  const { journal, clock, runtime, lastLifeEndedMs } = await openHost(config, log);
-  const agent = createAgent({ runtime, journal, clock, log, lastLifeEndedMs, onChange: () => {}, onRetell: () => {} });
+  const ground = await openGround(config, log);
+  const { journal, runtime } = ground;
+  const agent = createAgent({ ...ground, onChange: () => {}, onRetell: () => {} });
   await agent.start();
   await agent.stopAll('HostShutdown', 'The host was shut down by its operator.', teardownGraceMs);
   await agent.close();
@@ -81,12 +77,12 @@ async function teardown(config: Config, log: Logger): Promise<void> {
   log.info({}, 'nothing of the tasks is left on this host but logs and records');
 }
 
-async function openHost(config: Config, log: Logger): Promise<Host> {
-  const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+async function openGround(config: Config, log: Logger): Promise<Ground> {
   const journal = await openJournal({ storage: fileStorage(join(config.dataDirectory, 'journal')), log });
   const lastLifeEndedMs = journal.state.aliveAtMs;
-  const clock = beginLife(journal, bootId);
-  return { journal, clock, lastLifeEndedMs, runtime: await openRuntime(config, { bootId, clock, log }) };
+  const boot = bootId();
+  const clock = beginLife(journal, boot);
+  return { journal, clock, log, lastLifeEndedMs, runtime: await openRuntime(config, { bootId: boot, clock, log }) };
 }
 
 /** Enrols a host that was not yet, or whose certificate has run out while there is a token for a new one. */

@@ -1,24 +1,16 @@
 // The agent at work: core, link and renewal tied together, whatever the runtime and wherever the journal is kept.
-import type { Logger } from 'pino';
 import { createAgent } from './agent.js';
 import type { BackoffRange } from './backoff.js';
-import type { Clock } from './clock.js';
 import { renew } from './enrol.js';
 import type { Identity } from './identity.js';
-import type { Journal } from './journal.js';
 import { keepRenewed } from './renewal.js';
-import type { Runtime } from './runtime/runtime.js';
 import { createSession } from './session.js';
+import type { Ground } from './task-loop.js';
 import { agentVersion } from './version.js';
 
-interface Options {
+interface Options extends Ground {
   readonly gatewayUrl: string;
   readonly name: string;
-  readonly journal: Journal;
-  readonly lastLifeEndedMs: number;
-  readonly clock: Clock;
-  readonly runtime: Runtime;
-  readonly log: Logger;
   identity(): Identity;
   /** Makes a renewed identity the current one, durably. */
   store(identity: Identity): Promise<void>;
@@ -34,12 +26,9 @@ export interface Service {
 /** Returns when the host is in order and the link is being dialled. */
 export async function startService(options: Options): Promise<Service> {
   const { gatewayUrl, name, journal, lastLifeEndedMs, clock, runtime, log, identity, store, reconnect } = options;
+  const ground = { runtime, journal, clock, log, lastLifeEndedMs };
   const agent = createAgent({
-    runtime,
-    journal,
-    clock,
-    log,
-    lastLifeEndedMs,
+    ...ground,
     onChange: (taskId) => session.touch(taskId),
     onRetell: (report) => session.retell(report),
   });

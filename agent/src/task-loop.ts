@@ -25,13 +25,17 @@ export interface TaskLoops {
   close(graceMs: number): Promise<void>;
 }
 
-interface Dependencies {
+/** What one life of the agent stands on. */
+export interface Ground {
   readonly runtime: Runtime;
   readonly journal: Journal;
   readonly clock: Clock;
   readonly log: Logger;
   /** When the life before this one was last known to be alive. */
   readonly lastLifeEndedMs: number;
+}
+
+interface Dependencies extends Ground {
   /** Journals an entry and tells the others. */
   note(entry: TaskEntry): void;
 }
