@@ -3,6 +3,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Config } from '../config.js';
 import { CONFIG } from '../db/db.module.js';
+import { Remembered } from '../remembered.js';
 import { AccountsStore } from './accounts.store.js';
 import { hashApiKey, isApiKey } from './api-key.js';
 import type { Caller } from './caller.js';
@@ -13,7 +14,7 @@ const rememberAtMost = 10_000;
 
 @Injectable()
 export class Authenticator {
-  private readonly known = new Map<string, { caller: Promise<Caller | null>; until: number }>();
+  private readonly known = new Remembered<Caller | null>(rememberMs, rememberAtMost);
   private readonly operatorHash: Buffer | null;
 
   constructor(
@@ -30,24 +31,13 @@ export class Authenticator {
   async callerOf(key: string): Promise<Caller | null> {
     const hash = hashApiKey(key);
     if (this.operatorHash && timingSafeEqual(hash, this.operatorHash)) return { tenantId: null, keyId: 'operator', role: 'operator' };
-    return isApiKey(key) ? this.remembered(hash) : null;
+    if (!isApiKey(key)) return null;
+    return this.known.get(hash.toString('base64'), performance.now(), () => this.lookUp(hash));
   }
 
   /** After a key was revoked here, so that it stops at once on this replica. */
   forget(): void {
     this.known.clear();
-  }
-
-  private remembered(hash: Buffer): Promise<Caller | null> {
-    const id = hash.toString('base64');
-    const now = performance.now();
-    const entry = this.known.get(id);
-    if (entry && entry.until > now) return entry.caller;
-    const caller = this.lookUp(hash);
-    caller.catch(() => this.known.delete(id));
-    if (this.known.size >= rememberAtMost) this.known.clear();
-    this.known.set(id, { caller, until: now + rememberMs });
-    return caller;
   }
 
   private async lookUp(hash: Buffer): Promise<Caller | null> {

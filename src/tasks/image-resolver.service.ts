@@ -1,9 +1,10 @@
 // From an image's name to its digest, remembered for a few seconds.
-import { formatImageRef, type ImageRef, parseImageRef } from '@berth/contract';
+import { formatImageRef, parseImageRef } from '@berth/contract';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Config } from '../config.js';
 import { CONFIG } from '../db/db.module.js';
 import { ApiError } from '../errors.js';
+import { Remembered } from '../remembered.js';
 import { Registry, RegistryError, type RegistryFault } from './registry.service.js';
 
 /** A tag that is moved means its new digest at the latest after this; `run` again and again costs no request each. */
@@ -16,7 +17,7 @@ const codes = { unknown: 'unknown_image', denied: 'registry_denied', unavailable
 
 @Injectable()
 export class ImageResolver {
-  private readonly known = new Map<string, { digest: Promise<string>; until: number }>();
+  private readonly known = new Remembered<string>(rememberMs, rememberAtMost);
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
@@ -32,23 +33,10 @@ export class ImageResolver {
     const ref = parseImageRef(image, this.config.registry.default);
     if (!ref) throw new ApiError('unknown_image', { image, detail: 'it is no image reference' }, { field });
     try {
-      return await this.remembered(ref);
+      return await this.known.get(formatImageRef(ref), performance.now(), () => this.registry.digestOf(ref));
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
       throw new ApiError(codes[error.fault], { image, detail: error.message }, { field, cause: error });
     }
-  }
-
-  /** Several requests at once for one image make one request to its registry. Failures are not remembered. */
-  private remembered(ref: ImageRef): Promise<string> {
-    const name = formatImageRef(ref);
-    const now = performance.now();
-    const entry = this.known.get(name);
-    if (entry && entry.until > now) return entry.digest;
-    const digest = this.registry.digestOf(ref);
-    digest.catch(() => this.known.delete(name));
-    if (this.known.size >= rememberAtMost) this.known.clear();
-    this.known.set(name, { digest, until: now + rememberMs });
-    return digest;
   }
 }
