@@ -1,6 +1,7 @@
 // What the database wants of hosts: the tasks they hold, and the full order for those that an agent has not got yet.
 import type { HostId, StopCode, TaskId, TaskOverrides } from '@berth/contract';
 import type { DataSource } from 'typeorm';
+import { holdsCapacity } from '../db/holding.js';
 import type { SpecSource, StoredDefinition } from './task-spec.js';
 
 export type Wanted = { readonly hostId: HostId; readonly taskId: TaskId } & (
@@ -13,7 +14,7 @@ export async function readWanted(db: DataSource, hostIds: readonly HostId[]): Pr
   const rows: WantedRow[] = await db.query(
     `SELECT coalesce((SELECT epoch FROM leases WHERE name = 'scheduler'), 0) AS epoch,
             t.id, t.host_id, t.desired_state, t.desired_stop_code, t.desired_stop_reason
-     FROM (SELECT) AS one LEFT JOIN tasks t ON t.host_id = ANY($1::uuid[]) AND t.state IN ('placed', 'starting', 'running', 'stopping')`,
+     FROM (SELECT) AS one LEFT JOIN tasks t ON t.host_id = ANY($1::uuid[]) AND t.state ${holdsCapacity}`,
     [hostIds],
   );
   return { epoch: Number(rows[0]?.epoch ?? 0), wanted: rows.flatMap((row) => (row.id === null ? [] : toWanted(row, row.id))) };
@@ -26,7 +27,7 @@ export async function readSpecSources(db: DataSource, taskIds: readonly TaskId[]
     `SELECT t.id, t.tenant_id, t.name, t.cpu_millis, t.memory_mib, t.overrides, t.task_definition_id,
             CASE WHEN row_number() OVER (PARTITION BY t.task_definition_id) = 1 THEN d.spec END AS spec
      FROM tasks t JOIN task_definitions d ON d.id = t.task_definition_id
-     WHERE t.id = ANY($1::uuid[]) AND t.state IN ('placed', 'starting', 'running', 'stopping')`,
+     WHERE t.id = ANY($1::uuid[]) AND t.state ${holdsCapacity}`,
     [taskIds],
   );
   return toSpecSources(rows);

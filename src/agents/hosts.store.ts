@@ -1,6 +1,7 @@
 // The rows of `hosts`: what agents say of their machines, when they were last heard, and what operators see.
 import type { Capacity, Host, HostId, HostState } from '@berth/contract';
 import type { DataSource } from 'typeorm';
+import { holdsCapacity } from '../db/holding.js';
 
 /** Anything that runs a statement: the pool, or the heartbeats' own connection. */
 export interface Connection {
@@ -52,7 +53,7 @@ export async function readHosts(db: DataSource, hostId: HostId | null): Promise<
     `SELECT h.*, coalesce(u.cpu, 0) AS used_cpu, coalesce(u.memory, 0) AS used_memory, coalesce(u.tasks, 0) AS tasks
      FROM hosts h LEFT JOIN LATERAL (
        SELECT sum(cpu_millis)::int AS cpu, sum(memory_mib)::int AS memory, count(*)::int AS tasks FROM tasks t
-       WHERE t.host_id = h.id AND t.state IN ('placed', 'starting', 'running', 'stopping')
+       WHERE t.host_id = h.id AND t.state ${holdsCapacity}
      ) u ON true
      WHERE $1::uuid IS NULL OR h.id = $1
      ORDER BY h.enrolled_at, h.id`,

@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
+import { holdsCapacity } from '../db/holding.js';
 
 export interface TaskCount {
   readonly state: string;
@@ -17,7 +18,7 @@ export class TaskCountsStore {
     return this.database.query(`
       SELECT 'pending' AS state, count(*)::int AS count FROM tasks WHERE state = 'pending'
       UNION ALL
-      SELECT state, count(*)::int FROM tasks WHERE state IN ('placed', 'starting', 'running', 'stopping') GROUP BY state
+      SELECT state, count(*)::int FROM tasks WHERE state ${holdsCapacity} GROUP BY state
     `);
   }
 }

@@ -2,6 +2,7 @@
 // condition: a heartbeat that came in between wins.
 import type { HostId, TaskId } from '@berth/contract';
 import type { DataSource } from 'typeorm';
+import { holdsCapacity } from '../db/holding.js';
 import { type Lease, leaseGuard } from './lease.store.js';
 import type { HostSighting } from './liveness.js';
 
@@ -51,7 +52,7 @@ export async function markLost(
      ), ended AS (
        UPDATE tasks t SET state = 'stopped', stop_code = 'HostLost', stopped_at = now(),
               stop_reason = 'host ' || marked.name || ' was not heard from for ' || round($4::numeric / 1000) || ' s'
-       FROM marked WHERE t.host_id = marked.id AND t.state IN ('placed', 'starting', 'running', 'stopping')
+       FROM marked WHERE t.host_id = marked.id AND t.state ${holdsCapacity}
        RETURNING t.id, t.tenant_id, t.host_id, t.stop_reason
      ), events AS (
        INSERT INTO task_events (task_id, tenant_id, type, reason) SELECT id, tenant_id, 'stopped', stop_reason FROM ended

@@ -4,6 +4,7 @@ import type { HostId, HostState, PendingReason, TaskId } from '@berth/contract';
 import type { DataSource } from 'typeorm';
 import { type SpecRow, toSpecSources } from '../agents/desired.store.js';
 import type { SpecSource } from '../agents/task-spec.js';
+import { holdsCapacity } from '../db/holding.js';
 import { queryPrepared } from '../db/prepared.js';
 import type { Fleet, PlaceableTask, Shape } from './fleet.js';
 import { type Lease, leaseGuard } from './lease.store.js';
@@ -35,7 +36,7 @@ export async function readFleet(db: DataSource): Promise<Fleet> {
             coalesce(u.cpu, 0) AS used_cpu, coalesce(u.memory, 0) AS used_memory, coalesce(u.tasks, 0) AS used_slots
      FROM hosts h LEFT JOIN (
        SELECT host_id, sum(cpu_millis)::int AS cpu, sum(memory_mib)::int AS memory, count(*)::int AS tasks FROM tasks
-       WHERE state IN ('placed', 'starting', 'running', 'stopping') GROUP BY host_id
+       WHERE state ${holdsCapacity} GROUP BY host_id
      ) u ON u.host_id = h.id`,
   );
   return {
