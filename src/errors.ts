@@ -1,6 +1,9 @@
 // The error that the API answers with. Everything a user can do wrong is one of the contract's codes.
 import { type ErrorCode, errorCodes, errorMessage } from '@berth/contract';
 
+/** An id of ours has 36 characters; of what else somebody sends, so much is repeated back. */
+const repeatedBack = 64;
+
 export class ApiError extends Error {
   readonly status: number;
   /** Path of the field at fault, dotted: `containers.0.image`. */
@@ -19,4 +22,12 @@ export class ApiError extends Error {
     this.field = options.field;
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
+}
+
+/**
+ * There is no such thing, or it is another tenant's.
+ * @param maxLength of what is repeated back: names may be longer than ids.
+ */
+export function notFound(what: string, id: string, maxLength = repeatedBack): ApiError {
+  return new ApiError('not_found', { what, id: id.slice(0, maxLength) });
 }

@@ -1,18 +1,17 @@
 // From what people type to a task's id: the whole id, an unambiguous beginning of it, or the task's name.
-import type { Task } from '@berth/contract';
+import { isId, type Task } from '@berth/contract';
 import { Failure, usage } from './failure.js';
 
 /** Lists tasks, newest first; what GET /v1/tasks does. */
 export type ListTasks = (query: { idPrefix?: string; name?: string; limit: number }) => Promise<readonly Task[]>;
 
-const wholeId = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const beginningOfId = /^[0-9a-f][0-9a-f-]{0,35}$/;
 const taskName = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** @throws Failure when nothing, or more than one task, fits. */
 export async function resolveTaskId(text: string, list: ListTasks): Promise<string> {
   const given = text.toLowerCase();
-  if (wholeId.test(given)) return given;
+  if (isId(given)) return given;
   if (beginningOfId.test(given)) {
     const found = await list({ idPrefix: given, limit: 3 });
     if (found.length > 0) return only(text, found, 'Type more of the id.');

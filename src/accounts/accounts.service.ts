@@ -11,8 +11,8 @@ import {
   type Whoami,
 } from '@berth/contract';
 import { Inject, Injectable } from '@nestjs/common';
-import { ApiError } from '../errors.js';
-import { decodeCursor, type Page, pageOf } from '../http/cursor.js';
+import { ApiError, notFound } from '../errors.js';
+import { badCursor, decodeCursor, type Page, pageOf } from '../http/cursor.js';
 import { AccountsStore } from './accounts.store.js';
 import { formatApiKey, hashApiKey } from './api-key.js';
 import { Authenticator } from './authenticator.service.js';
@@ -49,7 +49,7 @@ export class AccountsService {
   async listKeys(tenant: string, { limit, cursor }: PageQuery): Promise<Page<ApiKey>> {
     const { id } = await this.tenant(tenant);
     const after = cursor === undefined ? null : decodeCursor(cursor, 'keys', 1)[0];
-    if (after && !isId(after)) throw new ApiError('invalid_request', { detail: 'cursor is not one of ours.' }, { field: 'cursor' });
+    if (after && !isId(after)) throw badCursor();
     return pageOf(await this.store.listKeys(id as TenantId, after ?? null, limit + 1), limit, 'keys', (key) => [key.id]);
   }
 
@@ -57,7 +57,7 @@ export class AccountsService {
   async revokeKey(tenant: string, keyId: string): Promise<ApiKey> {
     const { id } = await this.tenant(tenant);
     const key = isId(keyId) ? await this.store.revokeKey(id as TenantId, keyId) : null;
-    if (!key) throw new ApiError('not_found', { what: 'API key', id: keyId.slice(0, 64) });
+    if (!key) throw notFound('API key', keyId);
     this.authenticator.forget();
     return key;
   }
@@ -69,7 +69,7 @@ export class AccountsService {
 
   private async tenant(id: string): Promise<Tenant> {
     const tenant = isId(id) ? await this.store.findTenant(id as TenantId) : null;
-    if (!tenant) throw new ApiError('not_found', { what: 'tenant', id: id.slice(0, 64) });
+    if (!tenant) throw notFound('tenant', id);
     return tenant;
   }
 }

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { DataSource } from 'typeorm';
 import type { Config } from '../config.js';
 import { CONFIG, LOGGER } from '../db/db.module.js';
-import { ApiError } from '../errors.js';
+import { ApiError, notFound } from '../errors.js';
 import { insertHostToken, redeemHostToken } from './host-tokens.store.js';
 import { hostExists } from './hosts.store.js';
 import { Authority } from './pki.service.js';
@@ -47,7 +47,7 @@ export class Enrolment {
 
   /** @throws ApiError not_found if the host is no longer in the database, or invalid_request for the request. */
   async renew(hostId: HostId, csr: string): Promise<CertificateResponse> {
-    if (!(await hostExists(this.db, hostId))) throw new ApiError('not_found', { what: 'host', id: hostId });
+    if (!(await hostExists(this.db, hostId))) throw notFound('host', hostId);
     return this.authority.newHostCertificate(hostId, csr);
   }
 }

@@ -2,6 +2,7 @@
 // silence, the limit of what may pile up unsent. What the frames mean is agent-link.service.ts.
 import { type AgentFrame, agentFrameSchema, type GatewayFrame } from '@berth/contract';
 import type { RawData, WebSocket } from 'ws';
+import { madeStorable } from '../http/invalid-request.js';
 
 export interface FrameListeners {
   onFrame(frame: AgentFrame): void;
@@ -112,5 +113,5 @@ function mayHoldUnstorable(text: string): boolean {
 }
 
 function toStorable(_key: string, value: unknown): unknown {
-  return typeof value === 'string' ? value.replace(/[\0\p{Cs}]/gu, '\ufffd') : value;
+  return typeof value === 'string' ? madeStorable(value) : value;
 }

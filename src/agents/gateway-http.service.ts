@@ -1,23 +1,15 @@
 // The two requests that agents make by HTTP: enrolment with a token, and renewal with the certificate that ends.
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import {
-  agentPaths,
-  type CertificateResponse,
-  enrolRequestSchema,
-  errorCodes,
-  type HostId,
-  type Problem,
-  renewRequestSchema,
-} from '@berth/contract';
+import { agentPaths, type CertificateResponse, enrolRequestSchema, type HostId, renewRequestSchema } from '@berth/contract';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { z } from 'zod';
 import { LOGGER } from '../db/db.module.js';
-import { isDatabaseUnavailable } from '../db/unavailable.js';
 import { ApiError } from '../errors.js';
-import { describeIssue, findUnstorableText } from '../http/invalid-request.js';
+import { invalidRequest, requireStorable } from '../http/invalid-request.js';
+import { knownError, problemOf, retryAfterOf } from '../http/problem.js';
 import { Enrolment } from './enrolment.service.js';
 
 const bodyLimit = { bytes: 16 * 1024, text: '16 KiB' };
@@ -60,20 +52,14 @@ export class GatewayHttp {
 
   private refuse(response: ServerResponse, thrown: unknown): void {
     const requestId = randomUUID();
-    const error = toApiError(thrown);
+    const error = knownError(thrown) ?? new ApiError('internal', {}, { cause: thrown });
     if (error.code === 'internal') this.logger.error({ requestId, err: thrown }, 'an agent’s request failed');
-    const { code, message, field } = error;
-    if (errorCodes[code].retry) response.setHeader('retry-after', error.retryAfterSeconds ?? 2);
+    const retryAfter = retryAfterOf(error);
+    if (retryAfter !== null) response.setHeader('retry-after', retryAfter);
     // The rest of a body that was too large is not waited for.
     response.setHeader('connection', 'close');
-    send(response, error.status, { code, message, ...(field ? { field } : {}), requestId } satisfies Problem);
+    send(response, error.status, problemOf(error, requestId));
   }
-}
-
-function toApiError(thrown: unknown): ApiError {
-  if (thrown instanceof ApiError) return thrown;
-  if (isDatabaseUnavailable(thrown)) return new ApiError('unavailable', { what: 'its database' }, { cause: thrown });
-  return new ApiError('internal', {}, { cause: thrown });
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {
@@ -93,19 +79,9 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
 
 function check<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
   const parsed = schema.safeParse(body);
-  const [issue] = parsed.error?.issues ?? [];
-  if (issue) {
-    const { field, detail } = describeIssue(issue);
-    throw new ApiError('invalid_request', { detail }, { field });
-  }
-  const unstorable = findUnstorableText(parsed.data);
-  if (unstorable)
-    throw new ApiError(
-      'invalid_request',
-      { detail: 'The request must not contain NUL or broken characters.' },
-      { field: unstorable.join('.') },
-    );
-  return parsed.data as z.output<S>;
+  if (parsed.error) throw invalidRequest(parsed.error.issues);
+  requireStorable(parsed.data);
+  return parsed.data;
 }
 
 function send(response: ServerResponse, status: number, body: object): void {

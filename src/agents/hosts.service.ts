@@ -2,7 +2,7 @@
 import { type Host, type HostId, isId } from '@berth/contract';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { ApiError } from '../errors.js';
+import { notFound } from '../errors.js';
 import { readHosts } from './hosts.store.js';
 
 @Injectable()
@@ -17,7 +17,7 @@ export class HostsService {
   /** @throws ApiError not_found */
   async get(id: string): Promise<Host> {
     const [host] = isId(id) ? await readHosts(this.db, id as HostId) : [];
-    if (!host) throw new ApiError('not_found', { what: 'host', id: id.slice(0, 64) });
+    if (!host) throw notFound('host', id);
     return host;
   }
 }

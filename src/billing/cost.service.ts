@@ -1,7 +1,7 @@
 // What one task costs: its records and the part still open, by the price book of the time.
 import { isBilled, isId, isTerminal, type TaskCost, type TaskId, type TenantId } from '@berth/contract';
 import { Inject, Injectable } from '@nestjs/common';
-import { ApiError } from '../errors.js';
+import { notFound } from '../errors.js';
 import { openInterval } from './open-usage.js';
 import { PriceBooksStore } from './price-books.store.js';
 import { type PriceBook, pricePerHour, rate, type UsageInterval } from './rate.js';
@@ -17,7 +17,7 @@ export class CostService {
   /** @throws ApiError not_found */
   async ofTask(tenantId: TenantId, id: string): Promise<TaskCost> {
     const task = isId(id) ? await this.usage.findTask(tenantId, id as TaskId) : null;
-    if (!task) throw new ApiError('not_found', { what: 'task', id: id.slice(0, 64) });
+    if (!task) throw notFound('task', id);
     const [records, books] = await Promise.all([this.usage.listIntervals(task.id), this.priceBooks.list()]);
     const open = openInterval(task, latestEnd(records), Date.now());
     const intervals = open ? [...records, open] : records;

@@ -25,6 +25,11 @@ export function decodeCursor(cursor: string, list: string, length: number): stri
   return place;
 }
 
+/** For a cursor that `decodeCursor` took and whose place can't be one of that list. */
+export function badCursor(): ApiError {
+  return new ApiError('invalid_request', { detail: 'cursor is not one of ours. Pass on nextCursor as it is.' }, { field: 'cursor' });
+}
+
 function parse(cursor: string): string[] {
   try {
     const value: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));

@@ -7,7 +7,7 @@ import { Controller, Get, Header, Param, Res } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Public } from '../accounts/caller.js';
-import { ApiError } from '../errors.js';
+import { notFound } from '../errors.js';
 import { openApiFile } from './openapi.js';
 
 const assetTypes: Readonly<Record<string, string>> = {
@@ -60,7 +60,7 @@ export class DocsController {
   @ApiExcludeEndpoint()
   async asset(@Param('file') file: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<Buffer | string> {
     const type = Object.hasOwn(assetTypes, file) ? assetTypes[file] : undefined;
-    if (!type) throw new ApiError('not_found', { what: 'file', id: file.slice(0, 100) });
+    if (!type) throw notFound('file', file, 100);
     reply.header('content-type', type).header('cache-control', 'max-age=3600');
     return file === 'start.js' ? start : readFile(join(assetDirectory(), file));
   }

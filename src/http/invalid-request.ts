@@ -1,5 +1,6 @@
 // Turns the first problem that a schema found into one sentence and one field path, in words a person can act on.
 import type { z } from 'zod';
+import { ApiError } from '../errors.js';
 
 type Issue = z.core.$ZodIssue;
 
@@ -70,7 +71,27 @@ export function findUnstorableText(value: unknown, path: readonly string[] = [])
   return null;
 }
 
+/** @throws ApiError invalid_request with the field. */
+export function requireStorable(value: unknown): void {
+  const path = findUnstorableText(value);
+  if (path)
+    throw new ApiError('invalid_request', { detail: 'The request must not contain NUL or broken characters.' }, { field: path.join('.') });
+}
+
+/** From the first of the problems that a schema found. */
+export function invalidRequest([first]: readonly Issue[]): ApiError {
+  const { field, detail } = first ? describeIssue(first) : { field: undefined, detail: 'The request is not valid.' };
+  return new ApiError('invalid_request', { detail }, { field });
+}
+
 /** With the flag `u`, \p{Cs} matches only a surrogate without its other half. */
+const unstorable = /[\0\p{Cs}]/gu;
+
 export function isStorable(text: string): boolean {
-  return !/[\0\p{Cs}]/u.test(text);
+  return text.search(unstorable) < 0;
+}
+
+/** With the replacement character for what cannot be stored. */
+export function madeStorable(text: string): string {
+  return text.replace(unstorable, '\ufffd');
 }

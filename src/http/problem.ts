@@ -6,19 +6,36 @@ import { isDatabaseUnavailable } from '../db/unavailable.js';
 import { ApiError } from '../errors.js';
 
 export const bodyLimit = { bytes: 1024 * 1024, text: '1 MiB' } as const;
-const retryAfterSeconds = 2;
+const defaultRetryAfterSeconds = 2;
 
 export function sendProblem(reply: FastifyReply, error: ApiError, requestId: string): void {
-  const body: Problem = { code: error.code, message: error.message, ...(error.field ? { field: error.field } : {}), requestId };
-  if (errorCodes[error.code].retry && !reply.hasHeader('retry-after'))
-    reply.header('retry-after', error.retryAfterSeconds ?? retryAfterSeconds);
+  const retryAfter = retryAfterOf(error);
+  if (retryAfter !== null && !reply.hasHeader('retry-after')) reply.header('retry-after', retryAfter);
   if (error.status === 401) reply.header('www-authenticate', 'Bearer');
-  reply.status(error.status).header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body));
+  reply
+    .status(error.status)
+    .header('content-type', 'application/json; charset=utf-8')
+    .send(JSON.stringify(problemOf(error, requestId)));
+}
+
+export function problemOf({ code, message, field }: ApiError, requestId: string): Problem {
+  return { code, message, ...(field ? { field } : {}), requestId };
+}
+
+/** Seconds for the header Retry-After; null for what can't succeed later either. */
+export function retryAfterOf({ code, retryAfterSeconds }: ApiError): number | null {
+  return errorCodes[code].retry ? (retryAfterSeconds ?? defaultRetryAfterSeconds) : null;
+}
+
+/** What our own code means by an error, or null if it does not know it. */
+export function knownError(thrown: unknown): ApiError | null {
+  if (thrown instanceof ApiError) return thrown;
+  return isDatabaseUnavailable(thrown) ? new ApiError('unavailable', { what: 'its database' }, { cause: thrown }) : null;
 }
 
 export function toApiError(thrown: unknown, request: FastifyRequest): ApiError {
-  if (thrown instanceof ApiError) return thrown;
-  if (isDatabaseUnavailable(thrown)) return new ApiError('unavailable', { what: 'its database' }, { cause: thrown });
+  const known = knownError(thrown);
+  if (known) return known;
   // Our own code throws ApiError only: what else has a status is Fastify's or Nest's, from before a controller.
   switch (statusOf(thrown)) {
     case 404:

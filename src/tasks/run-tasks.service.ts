@@ -9,7 +9,7 @@ import { ApiError } from '../errors.js';
 import { hashOf } from './canonical-json.js';
 import { type KeyUse, type NewTasks, RunTasksStore } from './run-tasks.store.js';
 import { type Definition, parseDefinitionName, type RegisteredSpec, taskSize } from './task-definition.js';
-import { notFound, TaskDefinitionsService } from './task-definitions.service.js';
+import { noDefinition, TaskDefinitionsService } from './task-definitions.service.js';
 import { TaskDefinitionsStore } from './task-definitions.store.js';
 import { type TaskRow, toApiTask } from './task-view.js';
 import { TasksStore } from './tasks.store.js';
@@ -76,7 +76,7 @@ export class RunTasksService {
   private async registered(manager: EntityManager, tenantId: TenantId, name: string): Promise<Definition> {
     const parsed = parseDefinitionName(name);
     const definition = parsed && (await this.definitionsStore.lockForRun(manager, tenantId, parsed));
-    if (!definition) throw notFound(name);
+    if (!definition) throw noDefinition(name);
     return definition;
   }
 

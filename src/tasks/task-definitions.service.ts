@@ -3,8 +3,8 @@ import type { TaskDefinition, TaskDefinitionListQuery, TaskDefinitionSpec, Tenan
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
-import { ApiError } from '../errors.js';
-import { decodeCursor, type Page, pageOf } from '../http/cursor.js';
+import { ApiError, notFound } from '../errors.js';
+import { badCursor, decodeCursor, type Page, pageOf } from '../http/cursor.js';
 import { hashOf } from './canonical-json.js';
 import { ImageResolver } from './image-resolver.service.js';
 import { type Definition, type DefinitionName, parseDefinitionName, type RegisteredSpec, toApiDefinition } from './task-definition.js';
@@ -54,7 +54,7 @@ export class TaskDefinitionsService {
   /** @throws ApiError not_found */
   async get(tenantId: TenantId, name: string): Promise<TaskDefinition> {
     const definition = await this.store.find(tenantId, parseName(name));
-    if (!definition) throw notFound(name);
+    if (!definition) throw noDefinition(name);
     return toApiDefinition(definition);
   }
 
@@ -73,7 +73,7 @@ export class TaskDefinitionsService {
     if (revision === null)
       throw new ApiError('invalid_request', { detail: `Name the revision to deregister, for example ${family}:1.` }, { field: 'name' });
     const { definition, activeTasks } = await this.store.deregister(tenantId, family, revision);
-    if (!definition) throw notFound(name);
+    if (!definition) throw noDefinition(name);
     if (activeTasks > 0) throw new ApiError('definition_in_use', { definition: name, count: activeTasks });
     return toApiDefinition(definition);
   }
@@ -81,16 +81,17 @@ export class TaskDefinitionsService {
 
 function parseName(text: string): DefinitionName {
   const name = parseDefinitionName(text);
-  if (!name) throw notFound(text);
+  if (!name) throw noDefinition(text);
   return name;
 }
 
 function placeOf(cursor: string): { family: string; revision: number } {
   const [family = '', revision = ''] = decodeCursor(cursor, 'definitions', 2);
-  if (!/^\d{1,9}$/.test(revision)) throw new ApiError('invalid_request', { detail: 'cursor is not one of ours.' }, { field: 'cursor' });
+  if (!/^\d{1,9}$/.test(revision)) throw badCursor();
   return { family, revision: Number(revision) };
 }
 
-export function notFound(name: string): ApiError {
-  return new ApiError('not_found', { what: 'task definition', id: name.slice(0, 140) });
+/** `family:revision` has up to 138 characters. */
+export function noDefinition(name: string): ApiError {
+  return notFound('task definition', name, 140);
 }

@@ -2,8 +2,8 @@
 import { isId, type PageQuery, type Task, type TaskEvent, type TaskId, type TaskListQuery, type TenantId } from '@berth/contract';
 import { Inject, Injectable } from '@nestjs/common';
 import { SignalBus } from '../db/signals.js';
-import { ApiError } from '../errors.js';
-import { decodeCursor, type Page, pageOf } from '../http/cursor.js';
+import { notFound } from '../errors.js';
+import { badCursor, decodeCursor, type Page, pageOf } from '../http/cursor.js';
 import { type TaskRow, toApiEvent, toApiTask } from './task-view.js';
 import { type TaskPlace, TasksStore } from './tasks.store.js';
 
@@ -17,7 +17,7 @@ export class TasksService {
   /** @throws ApiError not_found, also for another tenant's task and for what is no id */
   async row(tenantId: TenantId, id: string): Promise<TaskRow> {
     const row = isId(id) ? await this.store.find(tenantId, id as TaskId) : null;
-    if (!row) throw new ApiError('not_found', { what: 'task', id: id.slice(0, 64) });
+    if (!row) throw notFound('task', id);
     return row;
   }
 
@@ -58,8 +58,4 @@ function placeOf(cursor: string, order: string): TaskPlace {
   const [micros = '', id = ''] = decodeCursor(cursor, order, 2);
   if (!/^\d{1,18}$/.test(micros) || !isId(id)) throw badCursor();
   return { micros, id };
-}
-
-function badCursor(): ApiError {
-  return new ApiError('invalid_request', { detail: 'cursor is not one of ours. Pass on nextCursor as it is.' }, { field: 'cursor' });
 }

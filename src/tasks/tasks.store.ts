@@ -10,7 +10,8 @@ const taskColumns = `
   t.id, t.name, d.family, d.revision, d.spec, t.state, t.desired_state, t.cpu_millis, t.memory_mib, t.host_id, h.name AS host_name,
   t.address, t.placement, t.pending_reason, t.stop_code, t.stop_reason, t.containers, t.tags, t.start_timings,
   t.created_at, t.placed_at, t.started_at, t.stopped_at`;
-const taskTables = 'tasks t JOIN task_definitions d ON d.id = t.task_definition_id LEFT JOIN hosts h ON h.id = t.host_id';
+const joins = 'JOIN task_definitions d ON d.id = t.task_definition_id LEFT JOIN hosts h ON h.id = t.host_id';
+const taskTables = `tasks t ${joins}`;
 
 /** A place in the order of tasks. Microseconds, because PostgreSQL's times are finer than a Date. */
 export interface TaskPlace {
@@ -47,12 +48,12 @@ export class TasksStore {
       where.push(`(t.created_at, t.id) ${comparison} (${time}, $${values.length}::uuid)`);
     }
     values.push(limit);
-    const order = (table: string) => `ORDER BY ${table}.created_at ${direction}, ${table}.id ${direction}`;
+    const order = `ORDER BY t.created_at ${direction}, t.id ${direction}`;
     // The page is cut before anything is joined to it, so that the index on (tenant, time) alone finds it.
     return this.database.query(
       `SELECT ${taskColumns}, (extract(epoch FROM t.created_at) * 1000000)::bigint::text AS micros
-       FROM (SELECT * FROM tasks t WHERE ${where.join(' AND ')} ${order('t')} LIMIT $${values.length}) t
-       JOIN task_definitions d ON d.id = t.task_definition_id LEFT JOIN hosts h ON h.id = t.host_id ${order('t')}`,
+       FROM (SELECT * FROM tasks t WHERE ${where.join(' AND ')} ${order} LIMIT $${values.length}) t
+       ${joins} ${order}`,
       values,
     );
   }
