@@ -1,20 +1,9 @@
 // Placement in words: why a task got its host, and why it got none. Shown to tenants, so it names amounts and counts
 // but no other tenant's tasks.
 import type { PendingReason } from '@berth/contract';
+import { formatCpu, formatMemory } from './amounts.js';
 import type { Filter } from './filters.js';
 import type { HostRoom, Shape } from './fleet.js';
-
-export function formatCpu(millis: number): string {
-  return `${millis}m CPU`;
-}
-
-export function formatMemory(mib: number): string {
-  return `${mib} MiB`;
-}
-
-export function hostsInWords(count: number): string {
-  return count === 1 ? '1 host' : `${count} hosts`;
-}
 
 /** @param room the chosen host with the task already on it; @param candidates how many hosts could have taken it. */
 export function explainPlaced(room: HostRoom, candidates: number): string {

@@ -1,6 +1,6 @@
 // The checklist that a host must pass to take a task, in order; a host is counted at the first point it fails.
 // A new constraint is a new entry here, and nothing else.
-import { formatCpu, formatMemory, hostsInWords } from './explain.js';
+import { formatCpu, formatMemory, hostsInWords } from './amounts.js';
 import type { HostRoom, Shape } from './fleet.js';
 
 export interface Filter {

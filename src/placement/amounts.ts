@@ -1,0 +1,13 @@
+// Amounts in the words that placement's reasons use.
+
+export function formatCpu(millis: number): string {
+  return `${millis}m CPU`;
+}
+
+export function formatMemory(mib: number): string {
+  return `${mib} MiB`;
+}
+
+export function hostsInWords(count: number): string {
+  return count === 1 ? '1 host' : `${count} hosts`;
+}
