@@ -124,8 +124,6 @@ export function agentCommand(settings: Settings, verb: 'run' | 'teardown', token
     environment: {
       NODE_ENV: 'production',
       ...settings.environment,
-      // For the launcher, which makes the instance's mount namespace; and for the agent itself.
-      BERTH_INSTANCE: settings.instance,
       BERTH_NODE: settings.node,
       BERTH_AGENT_INSTANCE: settings.instance,
       BERTH_AGENT_DATA: pathsOf(settings).agent,

@@ -62,7 +62,7 @@ export function leftovers(instance: string, dataDirectory: string): string[] {
   const label = (kind: string) => (line: string) => `${kind}: ${line.trim()}`;
   return [
     ...processes()
-      .filter(({ command, environment }) => ours(command) || environment.includes(`BERTH_INSTANCE=${instance} `))
+      .filter(({ command, environment }) => ours(command) || environment.includes(`BERTH_AGENT_INSTANCE=${instance} `))
       .map(({ pid, command }) => `process: ${pid} ${command}`),
     ...readFileSync('/proc/self/mounts', 'utf8').split('\n').filter(ours).map(label('mount')),
     ...lines('ip', '-oneline', 'link').map(label('link')),
