@@ -1,6 +1,7 @@
 // Logs of real containers: while they run, after their end, through rotations, and under a flood.
+
+import type { LogLine } from '@berth/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { LogLine } from '../../contract/src/index.js';
 import { startRegistry, type TestRegistry } from '../support/registry.js';
 import { type RuntimeHost, runtimeHost } from '../support/runtime-host.js';
 import { containerSpec, exitOf, runToEnd, startTask, taskSpec, until } from '../support/runtime-task.js';

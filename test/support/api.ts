@@ -1,8 +1,5 @@
 // A whole control plane for tests of the REST API: listening, on a database of its own, with helpers to make tenants and keys.
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { CreatedApiKey, Tenant } from '@berth/contract';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import request from 'supertest';
@@ -10,7 +7,8 @@ import { DataSource } from 'typeorm';
 import { inject } from 'vitest';
 import { createApp } from '../../src/app.js';
 import { type Config, readConfig } from '../../src/config.js';
-import { freePort, freshDatabase } from './cluster.js';
+import { freePort } from './cluster.js';
+import { newGround } from './control-plane.js';
 
 export type Role = 'viewer' | 'developer' | 'owner';
 
@@ -31,20 +29,15 @@ export interface Api {
 
 /** @param environment on top of what a test needs; DATABASE_URL may be given. */
 export async function startApi(environment: Record<string, string> = {}): Promise<Api> {
-  const fresh = environment.DATABASE_URL ? null : await freshDatabase(inject('databaseUrl'));
-  const pki = await mkdtemp(join(tmpdir(), 'berth-test-pki-'));
-  const operatorKey = randomBytes(24).toString('hex');
+  const ground = await newGround(inject('databaseUrl'), environment.DATABASE_URL);
   const config = readConfig({
-    DATABASE_URL: fresh?.url,
-    BERTH_PKI_DIR: pki,
-    BERTH_OPERATOR_KEY: operatorKey,
-    BERTH_GATEWAY_PORT: String(await freePort()),
+    ...ground.env,
     BERTH_HTTP_PORT: String(await freePort()),
     BERTH_REPLICA: `test-${randomBytes(4).toString('hex')}`,
     BERTH_RATE_LIMIT_PER_SECOND: '100000',
-    BERTH_LOG_LEVEL: 'silent',
     ...environment,
   });
+  const operatorKey = config.operatorKey ?? '';
   const app = await createApp(config);
   await app.listen(config.http.port, config.http.host);
   const url = `http://${config.http.host}:${config.http.port}`;
@@ -73,8 +66,7 @@ export async function startApi(environment: Record<string, string> = {}): Promis
     },
     async stop() {
       await app.close();
-      await fresh?.drop();
-      await rm(pki, { recursive: true, force: true });
+      await ground.drop();
     },
   };
 }

@@ -24,44 +24,47 @@ export interface ControlPlane {
 
 const operatorKey = 'operator-key-of-the-tests-0123456789abcdef';
 
-interface Ground {
+/** What a control plane in a test stands on. */
+export interface Ground {
+  /** For `readConfig`: a database, an empty directory for its authority, free ports, and an operator. */
   readonly env: Readonly<Record<string, string>>;
-  readonly db: DataSource;
   drop(): Promise<void>;
+}
+
+/** @param given a migrated database to use in place of a new one of the test cluster. */
+export async function newGround(serverUrl: string, given?: string): Promise<Ground> {
+  const fresh = given === undefined ? await freshDatabase(serverUrl) : null;
+  const pki = await mkdtemp(join(tmpdir(), 'berth-test-pki-'));
+  return {
+    env: {
+      DATABASE_URL: given ?? (fresh?.url as string),
+      BERTH_PKI_DIR: pki,
+      BERTH_GATEWAY_PORT: String(await freePort()),
+      BERTH_OPERATOR_KEY: operatorKey,
+      BERTH_LOG_LEVEL: 'silent',
+    },
+    drop: async () => {
+      await fresh?.drop();
+      await rm(pki, { recursive: true, force: true });
+    },
+  };
 }
 
 /** @param settings environment variables of the control plane, as in src/config.ts. */
 export async function startControlPlane(serverUrl: string, settings: Readonly<Record<string, string>> = {}): Promise<ControlPlane> {
-  const database = await freshDatabase(serverUrl);
-  const pkiDir = await mkdtemp(join(tmpdir(), 'berth-test-pki-'));
-  const db = await new DataSource({ type: 'postgres', url: database.url, poolSize: 2 }).initialize();
-  const env = {
-    DATABASE_URL: database.url,
-    BERTH_PKI_DIR: pkiDir,
-    BERTH_GATEWAY_PORT: String(await freePort()),
-    BERTH_OPERATOR_KEY: operatorKey,
-    BERTH_LOG_LEVEL: 'silent',
-    BERTH_HEARTBEAT_MS: '500',
-    ...settings,
-  };
-  return start({
-    env,
-    db,
-    drop: async () => {
-      await db.destroy();
-      await database.drop();
-      await rm(pkiDir, { recursive: true, force: true });
-    },
-  });
+  const ground = await newGround(serverUrl);
+  const db = await new DataSource({ type: 'postgres', url: ground.env.DATABASE_URL, poolSize: 2 }).initialize();
+  return start(ground, db, { BERTH_HEARTBEAT_MS: '500', ...settings });
 }
 
-async function start(ground: Ground, settings: Readonly<Record<string, string>> = {}): Promise<ControlPlane> {
+/** @param settings stay for the next ones on the same ground. */
+async function start(ground: Ground, db: DataSource, settings: Readonly<Record<string, string>>): Promise<ControlPlane> {
   const config = readConfig({ ...ground.env, ...settings });
   const app = await createApp(config);
   return {
     config,
     app,
-    db: ground.db,
+    db,
     gatewayUrl: config.gateway.url,
     async hostToken() {
       const answer = await app.inject({
@@ -79,10 +82,11 @@ async function start(ground: Ground, settings: Readonly<Record<string, string>> 
     },
     async restart(next = {}) {
       await app.close();
-      return start(ground, next);
+      return start(ground, db, { ...settings, ...next });
     },
     async destroy() {
       await app.close();
+      await db.destroy();
       await ground.drop();
     },
   };

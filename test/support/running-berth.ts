@@ -1,6 +1,9 @@
 // A whole Berth for tests from outside: the control plane listening, a registry, and a tenant with a key. Hosts are
 // simulated.
+
+import type { CreatedApiKey, Tenant } from '@berth/contract';
 import { type SimAgent, startSimAgent } from '../../agent/src/sim/sim-agent.js';
+import { restClient } from '../../src/standalone/rest.js';
 import { freePort } from './cluster.js';
 import { type ControlPlane, startControlPlane } from './control-plane.js';
 import { startRegistry, type TestRegistry } from './registry.js';
@@ -25,12 +28,13 @@ export async function startBerth(databaseServer: string): Promise<RunningBerth> 
   await listen(plane);
   const { http, operatorKey } = plane.config;
   const url = `http://${http.host}:${http.port}`;
-  const tenant = await post(url, operatorKey, '/v1/tenants', { name: 'acme' });
-  const key = await post(url, operatorKey, `/v1/tenants/${tenant.id}/api-keys`, { name: 'test', role: 'developer' });
+  const operator = restClient(url, operatorKey ?? '');
+  const tenant = await operator.post<Tenant>('/v1/tenants', { name: 'acme' });
+  const { secret } = await operator.post<CreatedApiKey>(`/v1/tenants/${tenant.id}/api-keys`, { name: 'test', role: 'developer' });
   const agents: SimAgent[] = [];
   return {
     url,
-    apiKey: key.secret ?? '',
+    apiKey: secret,
     operatorKey: operatorKey ?? '',
     registry,
     async addHost(name) {
@@ -52,11 +56,4 @@ export async function startBerth(databaseServer: string): Promise<RunningBerth> 
 
 async function listen({ app, config }: ControlPlane): Promise<void> {
   await app.listen(config.http.port, config.http.host);
-}
-
-async function post(url: string, key: string | null, path: string, body: object): Promise<{ id: string; secret?: string }> {
-  const headers = { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' };
-  const answer = await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) });
-  if (!answer.ok) throw new Error(`POST ${path}: ${answer.status} ${await answer.text()}`);
-  return (await answer.json()) as { id: string; secret?: string };
 }

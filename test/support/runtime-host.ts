@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import type { ContainerSpec, LogLine, TaskId, TaskSpec } from '@berth/contract';
 import type { RuntimeOptions } from '../../agent/src/runtime/options.js';
 import type { Exit, HostFacts, Observed, Prepared, Started } from '../../agent/src/runtime/runtime.js';
-import type { ContainerSpec, LogLine, TaskId, TaskSpec } from '../../contract/src/index.js';
 
 const run = promisify(execFile);
 const launcher = fileURLToPath(new URL('../../agent/bin/berth-agent', import.meta.url));

@@ -1,40 +1,16 @@
 // Small task specs for tests of the runtime, and waiting for what a runtime reports.
-import { randomUUID } from 'node:crypto';
+
+import type { ContainerSpec, TaskId, TaskSpec } from '@berth/contract';
 import type { Exit, Observed } from '../../agent/src/runtime/runtime.js';
-import type { ContainerSpec, TaskId, TaskSpec } from '../../contract/src/index.js';
+import { containerSpec as anyContainer, taskSpec as anyTask } from '../../agent/test/tasks.js';
 import type { RuntimeHost } from './runtime-host.js';
 
 export function containerSpec(image: string, command: readonly string[] | null, more: Partial<ContainerSpec> = {}): ContainerSpec {
-  return {
-    name: 'main',
-    image,
-    entryPoint: null,
-    command: command === null ? null : [...command],
-    environment: {},
-    workingDirectory: null,
-    user: null,
-    essential: true,
-    cpuMillis: null,
-    memoryMiB: null,
-    readonlyRootFilesystem: false,
-    init: true,
-    stopSignal: null,
-    stopTimeoutSeconds: 5,
-    ...more,
-  };
+  return anyContainer({ image, command: command === null ? null : [...command], stopTimeoutSeconds: 5, ...more });
 }
 
 export function taskSpec(containers: readonly ContainerSpec[], more: Partial<TaskSpec> = {}): TaskSpec {
-  return {
-    taskId: randomUUID() as TaskId,
-    tenantId: 'tenant',
-    name: null,
-    cpuMillis: 500,
-    memoryMiB: 64,
-    pidsLimit: 64,
-    containers: [...containers],
-    ...more,
-  };
+  return anyTask({ cpuMillis: 500, containers: [...containers], ...more });
 }
 
 /** Prepares the task and starts all of its containers. */

@@ -1,5 +1,6 @@
-import type { ContainerSpec, TaskId, TaskSpec } from '@berth/contract';
+import type { ContainerSpec, TaskId } from '@berth/contract';
 import { describe, expect, it } from 'vitest';
+import { containerSpec, taskSpec } from '../../test/tasks.js';
 import { type BundleInput, bundleFor, capabilities, maskedPaths } from './bundle.js';
 import { bundleFault } from './check-bundle.js';
 import type { ImageConfig } from './image-store.js';
@@ -13,31 +14,8 @@ const image: ImageConfig = {
   workingDirectory: '/srv',
   stopSignal: null,
 };
-const container: ContainerSpec = {
-  name: 'main',
-  image: 'r/i@sha256:0',
-  entryPoint: null,
-  command: null,
-  environment: { MODE: 'definition' },
-  workingDirectory: null,
-  user: null,
-  essential: true,
-  cpuMillis: null,
-  memoryMiB: null,
-  readonlyRootFilesystem: false,
-  init: true,
-  stopSignal: null,
-  stopTimeoutSeconds: 30,
-};
-const task: TaskSpec = {
-  taskId: '3f0e6a52-9f0a-4c7e-8a2b-1d2f3e4a5b6c' as TaskId,
-  tenantId: 't',
-  name: null,
-  cpuMillis: 100,
-  memoryMiB: 64,
-  pidsLimit: 64,
-  containers: [container],
-};
+const container = containerSpec({ command: null, environment: { MODE: 'definition' } });
+const task = taskSpec({ taskId: '3f0e6a52-9f0a-4c7e-8a2b-1d2f3e4a5b6c' as TaskId, containers: [container] });
 const directory = '/run/berth/tasks/x';
 
 function input(more: Partial<ContainerSpec> = {}, change: Partial<BundleInput> = {}): BundleInput {
