@@ -16,7 +16,7 @@ const project = (name: string, include: string[], more: object = {}) => ({
 export default defineConfig({
   test: {
     projects: [
-      project('unit', ['{src,contract,agent,cli}/**/*.spec.ts', 'test/{rules,bench}/**/*.spec.ts']),
+      project('unit', ['{src,contract,agent,cli}/**/*.spec.ts', 'test/{rules,bench,support}/**/*.spec.ts']),
       project('db', ['test/db/**/*.spec.ts'], { globalSetup: cluster, testTimeout: 20_000 }),
       project('e2e', ['test/e2e/**/*.spec.ts'], { globalSetup: cluster, testTimeout: 60_000, hookTimeout: 60_000 }),
       // Real containers on this machine: one file at a time, as root.
@@ -26,6 +26,8 @@ export default defineConfig({
         hookTimeout: 180_000,
         fileParallelism: false,
       }),
+      // What is promised when things break, on real containers, with a watcher of /proc as the judge.
+      project('faults', ['test/faults/**/*.spec.ts'], { testTimeout: 120_000, hookTimeout: 180_000, fileParallelism: false }),
       // A virtual machine with cgroup v2, emulated where there is no KVM; only when asked for (bin/test vm).
       project('vm', ['test/vm/**/*.spec.ts'], {
         globalSetup: [...cluster, 'test/vm/image.ts'],

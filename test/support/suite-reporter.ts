@@ -1,13 +1,31 @@
 // What bin/test adds up: a vitest reporter that writes one suite's results to the file BERTH_TEST_RESULTS, as lines
-// `passed N`, `failed N` and, for each skipped test, `skipped NAME: REASON`.
+// `passed N`, `failed N` and, for each skipped test, `skipped NAME: REASON`. Suites of promises end with their table.
 import { writeFileSync } from 'node:fs';
 import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/node';
+import { type PromiseResult, promiseIn, tableText } from './result-table.js';
 
 export default class SuiteReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
     const file = process.env.BERTH_TEST_RESULTS;
     if (file) writeFileSync(file, summarise(modules, unhandled));
+    const table = tableText(promises(modules));
+    if (table) process.stdout.write(`\n${table}`);
   }
+}
+
+function promises(modules: readonly TestModule[]): PromiseResult[] {
+  return modules
+    .flatMap((module) => [...module.children.allTests()])
+    .flatMap((test) => {
+      const named = promiseIn(test.name);
+      const result = test.result().state;
+      return named ? { ...named, result: result === 'pending' ? 'skipped' : result, reason: skipReason(test) } : [];
+    });
+}
+
+function skipReason(test: TestCase): string {
+  const result = test.result();
+  return result.state === 'skipped' ? (result.note ?? 'no reason given') : '';
 }
 
 function summarise(modules: readonly TestModule[], unhandled: readonly SerializedError[]): string {
