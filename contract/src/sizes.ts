@@ -9,6 +9,7 @@ export const limits = {
   tasksPerRequest: { min: 1, max: 1000 },
   tags: { max: 50, keyLength: 128, valueLength: 256 },
   page: { max: 500, default: 50 },
+  userDataBytes: 16 * 1024,
   logLines: { max: 10_000, default: 1000 },
   /** Text of one answer with log lines. */
   logBytes: 8 * 1024 * 1024,

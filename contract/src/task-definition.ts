@@ -29,6 +29,12 @@ export const tagsSchema = z
   .record(z.string().min(1).max(limits.tags.keyLength), z.string().max(limits.tags.valueLength))
   .refine((tags) => Object.keys(tags).length <= limits.tags.max, `must not have more than ${limits.tags.max} tags`);
 
+/** Text, as EC2 has it: what it says is the task's own business. */
+export const userDataSchema = z
+  .string()
+  .refine((text) => new TextEncoder().encode(text).length <= limits.userDataBytes, `must not be larger than ${limits.userDataBytes} bytes`)
+  .describe('Handed to the task’s containers at http://169.254.169.254/latest/user-data, as it is. At most 16 KiB.');
+
 export const cpuMillisSchema = z.int().min(limits.cpuMillis.min).max(limits.cpuMillis.max);
 export const memoryMiBSchema = z.int().min(limits.memoryMiB.min).max(limits.memoryMiB.max);
 
@@ -90,6 +96,7 @@ export const taskDefinitionInputSchema = z
       .min(limits.containersPerTask.min)
       .max(limits.containersPerTask.max)
       .describe('They share the network: localhost reaches all of them.'),
+    userData: userDataSchema.optional(),
     tags: tagsSchema.default({}),
   })
   .superRefine((definition, context) => {
@@ -127,6 +134,7 @@ export const taskDefinitionSchema = z
         .extend({ imageDigest: z.string().describe('What the image’s tag meant at registration; this is what runs.') })
         .meta({ id: 'RegisteredContainer' }),
     ),
+    userData: z.string().optional(),
     tags: z.record(z.string(), z.string()),
     createdAt: z.iso.datetime(),
     deregisteredAt: z.iso.datetime().nullable(),

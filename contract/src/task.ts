@@ -10,6 +10,7 @@ import {
   memoryMiBSchema,
   tagsSchema,
   taskDefinitionInputSchema,
+  userDataSchema,
 } from './task-definition.js';
 import { containerStates, desiredStates, taskStates } from './task-state.js';
 
@@ -19,6 +20,7 @@ export const taskOverridesSchema = z
   .strictObject({
     cpuMillis: cpuMillisSchema.optional(),
     memoryMiB: memoryMiBSchema.optional(),
+    userData: userDataSchema.optional().describe('In place of the definition’s.'),
     containers: z
       .array(
         z

@@ -26,6 +26,10 @@ export const taskSpecSchema = z.object({
   taskId: taskIdSchema,
   tenantId: z.string(),
   name: z.string().nullable(),
+  /** Of the task definition; null from a control plane that does not tell yet. */
+  family: z.string().nullable().default(null),
+  revision: z.int().nullable().default(null),
+  userData: z.string().nullable().default(null),
   cpuMillis: count,
   memoryMiB: count,
   pidsLimit: count,

@@ -25,6 +25,7 @@ export async function readSpecSources(db: DataSource, taskIds: readonly TaskId[]
   if (taskIds.length === 0) return [];
   const rows: SpecRow[] = await db.query(
     `SELECT t.id, t.tenant_id, t.name, t.cpu_millis, t.memory_mib, t.overrides, t.task_definition_id,
+            d.family, d.revision,
             CASE WHEN row_number() OVER (PARTITION BY t.task_definition_id) = 1 THEN d.spec END AS spec
      FROM tasks t JOIN task_definitions d ON d.id = t.task_definition_id
      WHERE t.id = ANY($1::uuid[]) AND t.state ${holdsCapacity}`,
@@ -39,8 +40,10 @@ export interface SpecRow {
   name: string | null;
   cpu_millis: number;
   memory_mib: number;
-  overrides: Pick<TaskOverrides, 'containers'> | null;
+  overrides: Pick<TaskOverrides, 'containers' | 'userData'> | null;
   task_definition_id: string;
+  family: string;
+  revision: number;
   /** On the first row of each definition only: a batch often has one, and it can be large. */
   spec: StoredDefinition | null;
 }
@@ -50,8 +53,8 @@ export function toSpecSources<R extends SpecRow>(rows: readonly R[]): SpecSource
   return rows.flatMap((row) => {
     const definition = definitions.get(row.task_definition_id);
     if (!definition) return [];
-    const { id: taskId, tenant_id: tenantId, name, overrides } = row;
-    return { taskId, tenantId, name, overrides, cpuMillis: row.cpu_millis, memoryMiB: row.memory_mib, definition };
+    const { id: taskId, tenant_id: tenantId, name, family, revision, overrides } = row;
+    return { taskId, tenantId, name, family, revision, overrides, cpuMillis: row.cpu_millis, memoryMiB: row.memory_mib, definition };
   });
 }
 

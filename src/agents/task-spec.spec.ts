@@ -18,6 +18,8 @@ const source = (more: Partial<SpecSource> = {}): SpecSource => ({
   taskId: 'task' as TaskId,
   tenantId: 'tenant',
   name: null,
+  family: 'web',
+  revision: 3,
   cpuMillis: 500,
   memoryMiB: 256,
   overrides: null,
@@ -30,6 +32,17 @@ const first = (from: SpecSource) => {
 };
 
 describe('toDesiredRunning', () => {
+  it('says what definition the task is of, and hands over its user data unless the run gave another', () => {
+    const specOf = (from: SpecSource) => {
+      const task = toDesiredRunning(from, 'registry.local:5000');
+      return task.desired === 'running' ? task.spec : null;
+    };
+    const definition = { ...source().definition, userData: 'as registered' };
+    expect(specOf(source())).toMatchObject({ family: 'web', revision: 3, userData: null });
+    expect(specOf(source({ definition }))).toMatchObject({ userData: 'as registered' });
+    expect(specOf(source({ definition, overrides: { containers: [], userData: '' } }))).toMatchObject({ userData: '' });
+  });
+
   it('fills in what the definition leaves open', () => {
     expect(first(source())).toEqual({
       name: 'main',

@@ -11,7 +11,7 @@ import {
 } from '@berth/contract';
 
 /** A definition as the database keeps it. */
-export type StoredDefinition = Pick<TaskDefinition, 'pidsLimit' | 'containers'>;
+export type StoredDefinition = Pick<TaskDefinition, 'pidsLimit' | 'containers' | 'userData'>;
 type StoredContainer = StoredDefinition['containers'][number];
 type ContainerOverride = TaskOverrides['containers'][number];
 
@@ -21,7 +21,9 @@ export interface SpecSource {
   readonly name: string | null;
   readonly cpuMillis: number;
   readonly memoryMiB: number;
-  readonly overrides: Pick<TaskOverrides, 'containers'> | null;
+  readonly family: string;
+  readonly revision: number;
+  readonly overrides: Pick<TaskOverrides, 'containers' | 'userData'> | null;
   readonly definition: StoredDefinition;
 }
 
@@ -32,6 +34,9 @@ export function toTaskSpec(source: SpecSource, defaultRegistry: string): TaskSpe
     taskId: source.taskId,
     tenantId: source.tenantId,
     name: source.name,
+    family: source.family,
+    revision: source.revision,
+    userData: source.overrides?.userData ?? source.definition.userData ?? null,
     cpuMillis: source.cpuMillis,
     memoryMiB: source.memoryMiB,
     pidsLimit: source.definition.pidsLimit,

@@ -93,6 +93,7 @@ export async function commitPlacements(db: DataSource, lease: Lease, placed: rea
        INSERT INTO task_events (task_id, tenant_id, type, reason) SELECT id, tenant_id, 'placed', placement FROM placed
      )
      SELECT lease.epoch, p.id, p.tenant_id, p.name, p.cpu_millis, p.memory_mib, p.overrides, p.host_id, p.task_definition_id,
+            d.family, d.revision,
             CASE WHEN row_number() OVER (PARTITION BY p.task_definition_id) = 1 THEN d.spec END AS spec
      FROM lease LEFT JOIN placed p ON true LEFT JOIN task_definitions d ON d.id = p.task_definition_id`,
     [

@@ -38,6 +38,7 @@ export function toApiDefinition({ id, family, revision, spec, createdAt, deregis
     memoryMiB: spec.memoryMiB,
     pidsLimit: spec.pidsLimit,
     containers: [...spec.containers],
+    ...(spec.userData === undefined ? {} : { userData: spec.userData }),
     tags: spec.tags,
     createdAt: createdAt.toISOString(),
     deregisteredAt: deregisteredAt?.toISOString() ?? null,
