@@ -36,6 +36,8 @@ const calls: Record<string, (...args: never[]) => Promise<unknown>> = {
   observe: runtime.observe,
   cleanup: runtime.cleanup,
   logs: collect,
+  taskStats: async (taskId: TaskId) => runtime.taskStats(taskId),
+  statsHistory: async (taskId: TaskId) => runtime.statsHistory(taskId),
   exits: async () => exits,
   descriptors: async () => readdirSync('/proc/self/fd').map((fd) => linkOf(`/proc/self/fd/${fd}`)),
   close: runtime.close,

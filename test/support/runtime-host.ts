@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { ContainerSpec, LogLine, TaskId, TaskSpec } from '@berth/contract';
+import type { ContainerSpec, LogLine, StatsSample, TaskId, TaskSpec } from '@berth/contract';
 import type { RuntimeOptions } from '../../agent/src/runtime/options.js';
 import type { Exit, HostFacts, Observed, Prepared, Started } from '../../agent/src/runtime/runtime.js';
+import type { TaskCounters } from '../../agent/src/runtime/stats-rates.js';
 
 const run = promisify(execFile);
 const launcher = fileURLToPath(new URL('../../agent/bin/berth-agent', import.meta.url));
@@ -26,6 +27,8 @@ export interface RuntimeCalls {
   observe(taskId: TaskId, container: string): Promise<Observed>;
   cleanup(taskId: TaskId): Promise<void>;
   logs(taskId: TaskId, request: { container?: string; tail?: number | null; since?: string; follow?: boolean }): Promise<LogLine[]>;
+  taskStats(taskId: TaskId): Promise<TaskCounters | null>;
+  statsHistory(taskId: TaskId): Promise<StatsSample[]>;
   exits(): Promise<{ taskId: TaskId; container: string; exit: Exit }[]>;
   descriptors(): Promise<string[]>;
   close(): Promise<void>;

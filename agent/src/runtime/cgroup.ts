@@ -19,6 +19,8 @@ export interface Cgroups {
   /** Kills every process in the group and below it, and removes all of it. Safe if it isn't there. */
   remove(group: string): Promise<void>;
   killAll(group: string): void;
+  /** Text of a group's file; '' if the group, the file or, in v1, the controller's hierarchy isn't there. */
+  read(controller: string, group: string, file: string): string;
   /** Names of the groups right below `group`, in whatever hierarchy. */
   children(group: string): string[];
 }
@@ -62,6 +64,7 @@ function cgroupsOf(version: CgroupVersion, hierarchies: readonly string[]): Cgro
     oomKills: (group) =>
       oomKillsIn(readOrEmpty(join(directoryOf('memory', group), version === 'v2' ? 'memory.events' : 'memory.oom_control'))),
     killAll,
+    read: (controller, group, file) => readOrEmpty(join(directoryOf(controller, group), file)),
     remove: async (group) => {
       await removeWithRetries(directories(group), () => killAll(group));
       removeStrayDirectory(group);

@@ -1,10 +1,12 @@
 // The real container runtime: composes the files of this folder into the port of runtime.ts, and decides nothing.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import type { ContainerSpec, TaskId, TaskSpec } from '@berth/contract';
+import { type ContainerSpec, limits, type TaskId, type TaskSpec } from '@berth/contract';
 import { idRangeOf, parseSubnet } from './addresses.js';
 import { hostnameOf } from './bundle.js';
 import { cgroups } from './cgroup.js';
 import { type CleanupHost, cleanupTask, removeContainer } from './cleanup.js';
+import { disks } from './disk.js';
+import { diskWatch } from './disk-watch.js';
 import { type ExitWatch, watchExits } from './exits.js';
 import { inspectHost } from './facts.js';
 import { images } from './images.js';
@@ -26,9 +28,11 @@ import { sandboxMaker } from './sandbox.js';
 import { seccompProfile } from './seccomp.js';
 import { unmount } from './syscalls.js';
 import { writeTaskFiles } from './task-files.js';
+import { sampleEveryMs, taskStats } from './task-stats.js';
 import { every } from './timers.js';
 
 const rotateEveryMs = 2000;
+const lookAtDiskEveryMs = 1000;
 const removeLogsEveryMs = 10 * 60_000;
 const sigkill = 9;
 
@@ -43,12 +47,14 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const report = await inspectHost(options, groups);
   const subnet = parseSubnet(options.subnet);
   const net = network(paths, subnet);
-  const maker = sandboxMaker(paths, net, subnet, options.uidBase);
+  const disk = disks(paths.disks);
+  const watch = diskWatch(options.dataDirectory, options.log, async () => {});
+  const maker = sandboxMaker(paths, net, disk, subnet, options.uidBase);
   const pool = sandboxPool(maker, options.poolSize, Math.min(subnet.slots, options.uidRanges), options.log);
   const store = images(paths, options);
   const starts = limiter(options.startConcurrency);
   const observing = { paths, groups, clock: options.clock };
-  const cleaning: CleanupHost = { paths, groups, releaseSlot: pool.release };
+  const cleaning: CleanupHost = { paths, groups, releaseSlot: pool.release, discardDisk: (slot) => disk.discard(paths.slot(slot)) };
   const launching: LaunchHost = {
     options,
     paths,
@@ -57,13 +63,14 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     rlimits: ownRlimits(),
     startByFifo: report.startByFifo,
   };
+  const stats = taskStats(paths, groups, options.clock);
   let exits: ExitWatch | null = null;
   let stopTimers: (() => Promise<void>)[] = [];
 
   const start = async (known: readonly TaskId[], listeners: RuntimeListeners): Promise<void> => {
     forgetFormerBoot(paths, report.facts.bootId);
     for (const directory of [paths.run, paths.slots, paths.tasks]) mkdirSync(directory, { recursive: true, mode: 0o711 });
-    for (const directory of [paths.crunRoot, paths.exits, paths.sockets, paths.taskData, paths.logs])
+    for (const directory of [paths.crunRoot, paths.exits, paths.sockets, paths.taskData, paths.disks, paths.logs])
       mkdirSync(directory, { recursive: true, mode: 0o711 });
     writeFileSync(paths.bootIdFile, report.facts.bootId);
     await store.prepare();
@@ -81,7 +88,12 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     await maker.remove(maker.present().filter((slot) => !taken.includes(slot)));
     exits = watchExits(observing, listeners);
     for (const taskId of known) for (const name of containersOf(paths, taskId)) exits.add(taskId, name);
-    stopTimers = [every(rotateEveryMs, rotateLogs, options.log), every(removeLogsEveryMs, removeLogs, options.log)];
+    stopTimers = [
+      every(rotateEveryMs, rotateLogs, options.log),
+      every(removeLogsEveryMs, removeLogs, options.log),
+      every(lookAtDiskEveryMs, watch.look, options.log),
+      every(sampleEveryMs, async () => stats.sample(), options.log),
+    ];
     pool.fill();
   };
 
@@ -103,6 +115,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     const pulled = performance.now();
     const at = paths.task(spec.taskId);
     const sandbox = readRecord<SandboxRecord>(at.sandbox) ?? (await takeSandbox(at.sandbox));
+    await disk.fit(paths.slot(sandbox.slot), spec.ephemeralStorageMiB ?? limits.ephemeralStorageMiB.default);
     const taken = performance.now();
     groups.limit(at.cgroup, { cpuMillis: null, memoryMiB: spec.memoryMiB, pids: spec.pidsLimit });
     writeTaskFiles(at.files, hostnameOf(spec), sandbox.address);
@@ -149,6 +162,9 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
 
   return {
     facts: report.facts,
+    get diskPressure() {
+      return watch.pressure;
+    },
     start,
     prepare,
     startContainer,
@@ -166,6 +182,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       const isOver = () => !namesIn(paths.tasks).includes(taskId);
       return taskLogs(paths, taskId, request, isOver);
     },
+    taskStats: stats.counters,
+    statsHistory: stats.history,
     close,
     teardown: async () => {
       await close();

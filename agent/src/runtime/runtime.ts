@@ -3,7 +3,8 @@
 //
 // Everything a task has on the host is named after its id, so that an implementation can find it again after the
 // agent was killed, without being told.
-import type { Capacity, ContainerSpec, LogLine, StopCode, TaskId, TaskSpec } from '@berth/contract';
+import type { Capacity, ContainerSpec, LogLine, StatsSample, StopCode, TaskId, TaskSpec } from '@berth/contract';
+import type { TaskCounters } from './stats-rates.js';
 
 export interface HostFacts {
   readonly capacity: Capacity;
@@ -56,6 +57,8 @@ export interface LogRequest {
 
 export interface Runtime {
   readonly facts: HostFacts;
+  /** Why the host should get no more tasks for want of disk space, in words; null when all is well. */
+  readonly diskPressure: string | null;
   /**
    * Puts the host in order at the agent's start: makes bridge, tables and pools, finds the containers of `known`
    * tasks, and removes everything of ours that belongs to no known task.
@@ -80,6 +83,10 @@ export interface Runtime {
    * cap took lines that would have followed, a line on stderr says so.
    */
   logs(taskId: TaskId, request: LogRequest): AsyncIterable<LogLine[]>;
+  /** What the task and each of its containers have used until now; null when nothing of it is on the host. */
+  taskStats(taskId: TaskId): TaskCounters | null;
+  /** What it used in the last hour, oldest first; kept in memory only. */
+  statsHistory(taskId: TaskId): StatsSample[];
   /** Ends timers and watchers. Containers live on. */
   close(): Promise<void>;
   /** Undoes `start`: bridge, tables, pools, mounts. Only when no task is left. */

@@ -7,6 +7,7 @@ import { toInstant } from '../instant.js';
 import { type Exit, type LogRequest, type Runtime, type RuntimeListeners, TaskStartError } from '../runtime/runtime.js';
 import { behaviourOf } from './behaviour.js';
 import { addLine, newSimMachine, type SimContainer, type SimMachine } from './sim-machine.js';
+import { simCounters } from './sim-stats.js';
 
 export interface SimOptions {
   readonly bootId: string;
@@ -102,6 +103,8 @@ export function createSimRuntime({ bootId, capacity, clock, startDelayMs, machin
       machine.drop(taskId);
     },
     logs: (taskId, request) => simLogs(machine, taskId, request),
+    taskStats: (taskId) => simCounters(taskId, [...(machine.containers.get(taskId)?.values() ?? [])], clock.now()),
+    statsHistory: () => [],
     async close() {
       listeners = { onExit: () => {} };
       for (const container of [...timers.keys()]) forgetTimer(container);
