@@ -33,6 +33,7 @@ export function taskSpec(changes: Partial<TaskSpec> = {}): TaskSpec {
     cpuMillis: 100,
     memoryMiB: 64,
     pidsLimit: 64,
+    isolation: 'container',
     containers: [containerSpec()],
     ...changes,
   };

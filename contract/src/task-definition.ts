@@ -2,8 +2,21 @@
 // optional field is an error and not a surprise.
 import { z } from 'zod';
 import { pageQuerySchema } from './account.js';
+import { capabilitiesSchema } from './capabilities.js';
+import {
+  dnsSchema,
+  extraHostsSchema,
+  hostnameSchema,
+  labelsSchema,
+  shmSizeMiBSchema,
+  signalSchema,
+  tmpfsSchema,
+  ulimitsSchema,
+} from './container-fields.js';
 import { maxImageRefLength, parseImageRef } from './image-ref.js';
+import { isolationFaults, isolationSchema } from './isolation.js';
 import { limits } from './sizes.js';
+import { sysctlConflicts, sysctlsSchema } from './sysctls.js';
 
 const family = z
   .string()
@@ -38,8 +51,6 @@ export const userDataSchema = z
 export const cpuMillisSchema = z.int().min(limits.cpuMillis.min).max(limits.cpuMillis.max);
 export const memoryMiBSchema = z.int().min(limits.memoryMiB.min).max(limits.memoryMiB.max);
 
-const signalNames = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGKILL', 'SIGRTMIN+3'] as const;
-
 export const containerDefinitionSchema = z
   .strictObject({
     name: containerNameSchema.describe('Unique within the task.'),
@@ -68,7 +79,23 @@ export const containerDefinitionSchema = z
     memoryMiB: memoryMiBSchema.optional().describe('Limit of this container inside the task’s memory, in MiB.'),
     readonlyRootFilesystem: z.boolean().default(false),
     init: z.boolean().default(true).describe('Run a small init as process 1, which passes signals on and reaps children.'),
-    stopSignal: z.enum(signalNames).optional().describe('Default: the image’s STOPSIGNAL, else SIGTERM.'),
+    hostname: hostnameSchema.optional().describe('Default: the task’s name, else the first part of its id.'),
+    labels: labelsSchema.optional().describe('For programs that look at containers; Berth itself does nothing with them.'),
+    tty: z.boolean().optional().describe('A terminal as standard input, output and error. Default: no.'),
+    ulimits: ulimitsSchema.optional().describe('Never more than the host itself has: see its attribute `ulimits`.'),
+    tmpfs: tmpfsSchema.optional().describe('Directories in memory, empty at the start.'),
+    shmSizeMiB: shmSizeMiBSchema.optional().describe(`Size of /dev/shm. Default: ${limits.shmSizeMiB.default}.`),
+    sysctls: sysctlsSchema.optional().describe('Kernel settings of the container’s own. Those of net.* hold for the whole task.'),
+    extraHosts: extraHostsSchema.optional().describe('Further lines of /etc/hosts.'),
+    dns: dnsSchema.optional(),
+    capabilities: capabilitiesSchema.optional().describe('Of a container that begins as root; another user has none.'),
+    startTimeoutSeconds: z
+      .int()
+      .min(limits.startTimeoutSeconds.min)
+      .max(limits.startTimeoutSeconds.max)
+      .optional()
+      .describe('Seconds that the start may take, images and dependencies included, before it counts as failed.'),
+    stopSignal: signalSchema.optional().describe('Default: the image’s STOPSIGNAL, else SIGTERM.'),
     stopTimeoutSeconds: z
       .int()
       .min(limits.stopTimeoutSeconds.min)
@@ -91,6 +118,17 @@ export const taskDefinitionInputSchema = z
       .max(limits.pids.max)
       .default(limits.pids.default)
       .describe('Processes and threads of the whole task.'),
+    isolation: isolationSchema.default('container'),
+    cpuBurst: z
+      .boolean()
+      .optional()
+      .describe('Use what CPU the host has to spare: cpuMillis is then a share and not a limit. Default: no.'),
+    blockIoWeight: z
+      .int()
+      .min(limits.blockIoWeight.min)
+      .max(limits.blockIoWeight.max)
+      .optional()
+      .describe('Share of the disk beside other tasks; 100 is usual. No effect where the host’s attribute `blockIoWeight` is none.'),
     containers: z
       .array(containerDefinitionSchema)
       .min(limits.containersPerTask.min)
@@ -109,6 +147,8 @@ export const taskDefinitionInputSchema = z
       if ((container.cpuMillis ?? 0) > definition.cpuMillis) issue('cpuMillis', `is more than the task’s ${definition.cpuMillis}`);
       if ((container.memoryMiB ?? 0) > definition.memoryMiB) issue('memoryMiB', `is more than the task’s ${definition.memoryMiB}`);
     });
+    for (const { path, message } of isolationFaults(definition)) context.addIssue({ code: 'custom', path, message });
+    for (const { path, message } of sysctlConflicts(definition.containers)) context.addIssue({ code: 'custom', path, message });
     if (!definition.containers.some((container) => container.essential)) {
       context.addIssue({ code: 'custom', path: ['containers'], message: 'at least one container must be essential' });
     }
@@ -129,6 +169,9 @@ export const taskDefinitionSchema = z
     cpuMillis: z.int(),
     memoryMiB: z.int(),
     pidsLimit: z.int(),
+    isolation: isolationSchema,
+    cpuBurst: z.boolean().optional(),
+    blockIoWeight: z.int().optional(),
     containers: z.array(
       containerDefinitionSchema
         .extend({ imageDigest: z.string().describe('What the image’s tag meant at registration; this is what runs.') })

@@ -6,7 +6,9 @@
 // acknowledged by the receiver (`ack`) once it is durable there (journal or PostgreSQL). What is not acknowledged
 // when a connection ends is covered by the full state of the next one.
 import { z } from 'zod';
+import { containerExtrasSchema } from './container-spec.js';
 import { hostIdSchema, taskIdSchema } from './ids.js';
+import { isolationSchema } from './isolation.js';
 import { stopCodeSchema } from './task.js';
 import { containerStates, desiredStates, taskStates } from './task-state.js';
 
@@ -33,9 +35,14 @@ export const taskSpecSchema = z.object({
   cpuMillis: count,
   memoryMiB: count,
   pidsLimit: count,
+  isolation: isolationSchema.default('container'),
+  /** CPU as a share, without a limit. */
+  cpuBurst: z.boolean().default(false),
+  /** 10–1000; null: as everybody's. */
+  blockIoWeight: count.nullable().default(null),
   containers: z
     .array(
-      z.object({
+      containerExtrasSchema.extend({
         name: z.string(),
         /** `registry/repository@sha256:…` */
         image: z.string(),

@@ -11,7 +11,7 @@ import {
 } from '@berth/contract';
 
 /** A definition as the database keeps it. */
-export type StoredDefinition = Pick<TaskDefinition, 'pidsLimit' | 'containers' | 'userData'>;
+export type StoredDefinition = Partial<Pick<TaskDefinition, 'isolation'>> & Pick<TaskDefinition, 'pidsLimit' | 'containers' | 'userData'>;
 type StoredContainer = StoredDefinition['containers'][number];
 type ContainerOverride = TaskOverrides['containers'][number];
 
@@ -40,6 +40,8 @@ export function toTaskSpec(source: SpecSource, defaultRegistry: string): TaskSpe
     cpuMillis: source.cpuMillis,
     memoryMiB: source.memoryMiB,
     pidsLimit: source.definition.pidsLimit,
+    // Definitions of before there were two tiers say nothing.
+    isolation: source.definition.isolation ?? 'container',
     containers: source.definition.containers.map((container) => toContainerSpec(container, overrides.get(container.name), defaultRegistry)),
   };
 }

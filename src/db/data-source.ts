@@ -1,8 +1,9 @@
 // The connection to PostgreSQL. Migrations only; `synchronize` never.
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Initial1764000000000 } from '../../migrations/1764000000000-initial.js';
+import { TaskNeeds1764100000000 } from '../../migrations/1764100000000-task-needs.js';
 
-export const migrations = [Initial1764000000000];
+export const migrations = [Initial1764000000000, TaskNeeds1764100000000];
 
 export function dataSourceOptions(databaseUrl: string, poolSize: number) {
   return {

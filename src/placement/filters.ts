@@ -1,7 +1,7 @@
 // The checklist that a host must pass to take a task, in order; a host is counted at the first point it fails.
 // A new constraint is a new entry here, and nothing else.
 import { formatCpu, formatMemory, hostsInWords } from './amounts.js';
-import type { HostRoom, Shape } from './fleet.js';
+import type { HostRoom, HostView, Shape } from './fleet.js';
 
 export interface Filter {
   readonly name: string;
@@ -22,12 +22,23 @@ const taskSlots: Filter = {
   detail: (turnedAway) => `every task slot is taken on ${hostsInWords(turnedAway.length)}`,
 };
 
+const isolation: Filter = {
+  name: 'isolation',
+  passes: ({ host }, { needs }) => needs.isolation === undefined || tiersOf(host).includes(needs.isolation),
+  detail: (turnedAway, { needs }) => `${hostsInWords(turnedAway.length)} without the isolation tier ${needs.isolation}`,
+};
+
 const cpu = sizeFilter('cpu', 'cpuMillis', formatCpu);
 const memory = sizeFilter('memory', 'memoryMiB', formatMemory);
 
-export const filters: readonly Filter[] = [hostActive, taskSlots, cpu, memory];
+export const filters: readonly Filter[] = [hostActive, isolation, taskSlots, cpu, memory];
 
-function sizeFilter(name: string, size: keyof Shape, format: (amount: number) => string): Filter {
+/** A host that doesn't say has containers, which every host has. */
+function tiersOf({ attributes }: HostView): string[] {
+  return (attributes.isolation ?? 'container').split(',');
+}
+
+function sizeFilter(name: string, size: 'cpuMillis' | 'memoryMiB', format: (amount: number) => string): Filter {
   return {
     name,
     passes: ({ free }, shape) => free[size] >= shape[size],

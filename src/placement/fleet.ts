@@ -1,11 +1,13 @@
 // The fleet as placement sees it: an immutable snapshot of hosts and of what their tasks hold. Integers only, so that
 // the same snapshot gives the same plan everywhere.
-import type { Capacity, HostId, HostState, TaskId } from '@berth/contract';
+import type { Capacity, HostId, HostState, Isolation, TaskId } from '@berth/contract';
 
 export interface HostView {
   readonly id: HostId;
   readonly name: string;
   readonly state: HostState;
+  /** What its agent says of it; `isolation` lists the tiers it has. */
+  readonly attributes: Readonly<Record<string, string>>;
   readonly capacity: Capacity;
   /** What the tasks on it hold; `taskSlots` is their number. */
   readonly used: Capacity;
@@ -15,10 +17,19 @@ export interface Fleet {
   readonly hosts: readonly HostView[];
 }
 
+/**
+ * What a task asks of its host beside CPU and memory. Kept with the task (tasks.needs); what is absent is not asked for,
+ * so that most tasks are alike. A new need is a field here, a filter in filters.ts and its words.
+ */
+export interface Needs {
+  readonly isolation?: Isolation;
+}
+
 /** What placement has to know of a task. Tasks of one shape are alike to it. */
 export interface Shape {
   readonly cpuMillis: number;
   readonly memoryMiB: number;
+  readonly needs: Needs;
 }
 
 export interface PlaceableTask extends Shape {
@@ -60,6 +71,7 @@ export function take(room: HostRoom, shape: Shape): void {
   room.free.taskSlots -= 1;
 }
 
-export function shapeKey(shape: Shape): string {
-  return `${shape.cpuMillis}/${shape.memoryMiB}`;
+/** @param shape whose needs have their keys in PostgreSQL's order, as all that are read from there. */
+export function shapeKey({ cpuMillis, memoryMiB, needs }: Shape): string {
+  return `${cpuMillis}/${memoryMiB}/${JSON.stringify(needs)}`;
 }

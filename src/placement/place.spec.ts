@@ -1,7 +1,7 @@
 import type { HostId, HostState, TaskId } from '@berth/contract';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Fleet, HostView, PlaceableTask } from './fleet.js';
+import type { Fleet, HostView, Needs, PlaceableTask } from './fleet.js';
 import { place } from './place.js';
 
 interface HostInput {
@@ -12,16 +12,26 @@ interface HostInput {
   usedMemory?: number;
   tasks?: number;
   state?: HostState;
+  attributes?: Record<string, string>;
 }
 
-const host = (id: string, { cpu, memory, slots = 100, usedCpu = 0, usedMemory = 0, tasks = 0, state = 'active' }: HostInput): HostView => ({
+const host = (
+  id: string,
+  { cpu, memory, slots = 100, usedCpu = 0, usedMemory = 0, tasks = 0, state = 'active', attributes = {} }: HostInput,
+): HostView => ({
   id: id as HostId,
   name: id,
   state,
+  attributes,
   capacity: { cpuMillis: cpu, memoryMiB: memory, taskSlots: slots },
   used: { cpuMillis: usedCpu, memoryMiB: usedMemory, taskSlots: tasks },
 });
-const task = (id: string, cpuMillis: number, memoryMiB: number): PlaceableTask => ({ id: id as TaskId, cpuMillis, memoryMiB });
+const task = (id: string, cpuMillis: number, memoryMiB: number, needs: Needs = {}): PlaceableTask => ({
+  id: id as TaskId,
+  cpuMillis,
+  memoryMiB,
+  needs,
+});
 const hostsOf = (fleet: Fleet, tasks: PlaceableTask[]) => place(tasks, fleet).placed.map(({ taskId, hostId }) => `${taskId}@${hostId}`);
 
 describe('place: the choice', () => {
@@ -43,6 +53,14 @@ describe('place: the choice', () => {
     expect(hostsOf({ hosts }, [task('t', 250, 128)])).toEqual([`t@${expected}`]);
   });
 
+  it('takes a host that has the isolation tier', () => {
+    const hosts = [
+      host('a', { cpu: 1000, memory: 1024 }),
+      host('b', { cpu: 9000, memory: 9000, attributes: { isolation: 'container,sandbox' } }),
+    ];
+    expect(hostsOf({ hosts }, [task('t', 250, 128, { isolation: 'sandbox' }), task('u', 250, 128)])).toEqual(['t@b', 'u@b']);
+  });
+
   it('lets each task of a batch see what those before it took', () => {
     const fleet = { hosts: [host('a', { cpu: 1000, memory: 1000 }), host('b', { cpu: 1000, memory: 1000 })] };
     const tasks = [task('1', 600, 600), task('2', 600, 600), task('3', 600, 600), task('4', 400, 400)];
@@ -56,6 +74,11 @@ describe('place: the choice', () => {
 });
 
 describe('place: the words', () => {
+  it('says that no host has the isolation tier', () => {
+    const { unplaced } = place([task('t', 1, 1, { isolation: 'sandbox' })], { hosts: [host('a', { cpu: 1, memory: 1 })] });
+    expect(unplaced[0]?.reason.summary).toBe('1 host without the isolation tier sandbox');
+  });
+
   const why = (hosts: HostView[], ...size: [number, number]) => place([task('t', ...size)], { hosts });
 
   it('says why a host was chosen', () => {

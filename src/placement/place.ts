@@ -48,7 +48,7 @@ export function place(tasks: readonly PlaceableTask[], fleet: Fleet): Plan {
     }
     const reason = failed.get(key) ?? explainUnplaced(task, turnedAway(rooms, task));
     failed.set(key, reason);
-    unplaced.push({ taskId: task.id, shape: { cpuMillis: task.cpuMillis, memoryMiB: task.memoryMiB }, reason });
+    unplaced.push({ taskId: task.id, shape: { cpuMillis: task.cpuMillis, memoryMiB: task.memoryMiB, needs: task.needs }, reason });
   }
   return { placed, unplaced, fleet: { hosts: rooms.map(viewOf) } };
 }
@@ -81,11 +81,13 @@ function bestFit(rooms: readonly HostRoom[]): (shape: Shape) => Choice | null {
   };
 }
 
+type Size = Pick<Shape, 'cpuMillis' | 'memoryMiB'>;
+
 const steps = 1024;
 const emptyHostPenalty = 2 * (steps + 1) ** 2;
 
 /** Square of what would be left, CPU and memory each in 1/1024 of the fleet's largest host. Lower is tighter. */
-function leftOver({ host, free }: HostRoom, shape: Shape, scale: Shape): number {
+function leftOver({ host, free }: HostRoom, shape: Shape, scale: Size): number {
   const cpu = Math.floor(((free.cpuMillis - shape.cpuMillis) * steps) / scale.cpuMillis);
   const memory = Math.floor(((free.memoryMiB - shape.memoryMiB) * steps) / scale.memoryMiB);
   const isEmpty = free.taskSlots === host.capacity.taskSlots;

@@ -6,7 +6,7 @@ import { type SpecRow, toSpecSources } from '../agents/desired.store.js';
 import type { SpecSource } from '../agents/task-spec.js';
 import { holdsCapacity } from '../db/holding.js';
 import { queryPrepared } from '../db/prepared.js';
-import type { Fleet, PlaceableTask, Shape } from './fleet.js';
+import type { Fleet, Needs, PlaceableTask, Shape } from './fleet.js';
 import { type Lease, leaseGuard } from './lease.store.js';
 import type { PlacedTask } from './place.js';
 
@@ -32,7 +32,7 @@ export async function readFleet(db: DataSource): Promise<Fleet> {
   const rows = await queryPrepared<FleetRow>(
     db,
     'berth-fleet',
-    `SELECT h.id, h.name, h.state, h.cpu_millis, h.memory_mib, h.task_slots,
+    `SELECT h.id, h.name, h.state, h.attributes, h.cpu_millis, h.memory_mib, h.task_slots,
             coalesce(u.cpu, 0) AS used_cpu, coalesce(u.memory, 0) AS used_memory, coalesce(u.tasks, 0) AS used_slots
      FROM hosts h LEFT JOIN (
        SELECT host_id, sum(cpu_millis)::int AS cpu, sum(memory_mib)::int AS memory, count(*)::int AS tasks FROM tasks
@@ -44,6 +44,7 @@ export async function readFleet(db: DataSource): Promise<Fleet> {
       id: row.id,
       name: row.name,
       state: row.state,
+      attributes: row.attributes,
       capacity: { cpuMillis: row.cpu_millis, memoryMiB: row.memory_mib, taskSlots: row.task_slots },
       used: { cpuMillis: row.used_cpu, memoryMiB: row.used_memory, taskSlots: row.used_slots },
     })),
@@ -57,19 +58,20 @@ export async function readPending(
   after: PendingCursor | null,
   except: readonly Shape[],
 ): Promise<PendingPage> {
-  const rows = await queryPrepared<{ id: TaskId; cpu_millis: number; memory_mib: number; created_at: string }>(
+  const rows = await queryPrepared<{ id: TaskId; cpu_millis: number; memory_mib: number; needs: Needs; created_at: string }>(
     db,
     'berth-pending',
-    `SELECT id, cpu_millis, memory_mib, created_at::text FROM tasks t
+    `SELECT id, cpu_millis, memory_mib, needs, created_at::text FROM tasks t
      WHERE state = 'pending' AND desired_state = 'running'
        AND ($2::timestamptz IS NULL OR (created_at, id) > ($2::timestamptz, $3::uuid))
-       AND NOT EXISTS (SELECT FROM unnest($4::int[], $5::int[]) AS x(cpu, memory) WHERE x.cpu = t.cpu_millis AND x.memory = t.memory_mib)
+       AND NOT EXISTS (SELECT FROM unnest($4::int[], $5::int[], $6::jsonb[]) AS x(cpu, memory, needs)
+                       WHERE x.cpu = t.cpu_millis AND x.memory = t.memory_mib AND x.needs = t.needs)
      ORDER BY created_at, id LIMIT $1`,
-    [limit, after?.createdAt ?? null, after?.id ?? null, except.map((shape) => shape.cpuMillis), except.map((shape) => shape.memoryMiB)],
+    [limit, after?.createdAt ?? null, after?.id ?? null, ...columnsOf(except)],
   );
   const last = rows.at(-1);
   return {
-    tasks: rows.map((row) => ({ id: row.id, cpuMillis: row.cpu_millis, memoryMiB: row.memory_mib })),
+    tasks: rows.map((row) => ({ id: row.id, cpuMillis: row.cpu_millis, memoryMiB: row.memory_mib, needs: row.needs })),
     next: last && rows.length === limit ? { createdAt: last.created_at, id: last.id } : null,
   };
 }
@@ -119,26 +121,31 @@ export async function writePendingReasons(
   const rows: { epoch: string; id: TaskId | null }[] = await db.query(
     `${leaseGuard}, changed AS (
        UPDATE tasks t SET pending_reason = r.reason
-       FROM lease, unnest($3::int[], $4::int[], $5::jsonb[]) AS r(cpu, memory, reason)
-       WHERE t.state = 'pending' AND t.cpu_millis = r.cpu AND t.memory_mib = r.memory AND t.pending_reason IS DISTINCT FROM r.reason
+       FROM lease, unnest($3::int[], $4::int[], $5::jsonb[], $6::jsonb[]) AS r(cpu, memory, needs, reason)
+       WHERE t.state = 'pending' AND t.cpu_millis = r.cpu AND t.memory_mib = r.memory AND t.needs = r.needs
+         AND t.pending_reason IS DISTINCT FROM r.reason
        RETURNING t.id
      )
      SELECT lease.epoch, changed.id FROM lease LEFT JOIN changed ON true`,
-    [
-      lease.holder,
-      lease.epoch,
-      reasons.map(({ shape }) => shape.cpuMillis),
-      reasons.map(({ shape }) => shape.memoryMiB),
-      reasons.map(({ reason }) => JSON.stringify(reason)),
-    ],
+    [lease.holder, lease.epoch, ...columnsOf(reasons.map(({ shape }) => shape)), reasons.map(({ reason }) => JSON.stringify(reason))],
   );
   return rows.length === 0 ? null : rows.flatMap(({ id }) => id ?? []);
+}
+
+/** Shapes as three arrays of one length, for unnest. */
+function columnsOf(shapes: readonly Shape[]): [number[], number[], string[]] {
+  return [
+    shapes.map((shape) => shape.cpuMillis),
+    shapes.map((shape) => shape.memoryMiB),
+    shapes.map((shape) => JSON.stringify(shape.needs)),
+  ];
 }
 
 interface FleetRow {
   id: HostId;
   name: string;
   state: HostState;
+  attributes: Record<string, string>;
   cpu_millis: number;
   memory_mib: number;
   task_slots: number;

@@ -8,7 +8,7 @@ import { SignalBus } from '../db/signals.js';
 import { ApiError } from '../errors.js';
 import { hashOf } from './canonical-json.js';
 import { type KeyUse, type NewTasks, RunTasksStore } from './run-tasks.store.js';
-import { type Definition, parseDefinitionName, type RegisteredSpec, taskSize } from './task-definition.js';
+import { type Definition, needsOf, parseDefinitionName, type RegisteredSpec, taskSize } from './task-definition.js';
 import { noDefinition, TaskDefinitionsService } from './task-definitions.service.js';
 import { TaskDefinitionsStore } from './task-definitions.store.js';
 import { type TaskRow, toApiTask } from './task-view.js';
@@ -67,6 +67,7 @@ export class RunTasksService {
       name: request.name ?? null,
       overrides: request.overrides ?? null,
       ...taskSize(definition.spec, request.overrides),
+      needs: needsOf(definition.spec),
       tags: request.tags,
     };
     const createdAt = await this.store.insert(manager, tenantId, tasks);

@@ -3,6 +3,7 @@ import type { TaskId, TaskOverrides, TenantId } from '@berth/contract';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
+import type { Needs } from '../placement/fleet.js';
 
 export interface NewTasks {
   readonly ids: readonly TaskId[];
@@ -11,6 +12,7 @@ export interface NewTasks {
   readonly overrides: TaskOverrides | null;
   readonly cpuMillis: number;
   readonly memoryMiB: number;
+  readonly needs: Needs;
   readonly tags: Readonly<Record<string, string>>;
 }
 
@@ -49,8 +51,8 @@ export class RunTasksStore {
   async insert(manager: EntityManager, tenantId: TenantId, tasks: NewTasks): Promise<Date> {
     const rows = await manager.query(
       `WITH made AS (
-         INSERT INTO tasks (id, tenant_id, task_definition_id, name, overrides, cpu_millis, memory_mib, tags)
-         SELECT id, $1, $3::uuid, $4, $5::jsonb, $6::int, $7::int, $8::jsonb FROM unnest($2::uuid[]) AS id
+         INSERT INTO tasks (id, tenant_id, task_definition_id, name, overrides, cpu_millis, memory_mib, tags, needs)
+         SELECT id, $1, $3::uuid, $4, $5::jsonb, $6::int, $7::int, $8::jsonb, $9::jsonb FROM unnest($2::uuid[]) AS id
          RETURNING id, created_at
        ), told AS (
          INSERT INTO task_events (task_id, tenant_id, at, type, reason)
@@ -66,6 +68,7 @@ export class RunTasksStore {
         tasks.cpuMillis,
         tasks.memoryMiB,
         JSON.stringify(tasks.tags),
+        JSON.stringify(tasks.needs),
       ],
     );
     return rows[0].created_at;

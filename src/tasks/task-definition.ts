@@ -1,6 +1,7 @@
 // A registered task definition: how it is named, shown, and what a task's overrides make of it.
 import type { ContainerDefinition, TaskDefinition, TaskDefinitionId, TaskDefinitionSpec, TaskOverrides } from '@berth/contract';
 import { ApiError } from '../errors.js';
+import type { Needs } from '../placement/fleet.js';
 
 /** As stored: the tenant's definition with defaults filled in and each image's digest. */
 export type RegisteredSpec = Omit<TaskDefinitionSpec, 'containers'> & {
@@ -37,6 +38,7 @@ export function toApiDefinition({ id, family, revision, spec, createdAt, deregis
     cpuMillis: spec.cpuMillis,
     memoryMiB: spec.memoryMiB,
     pidsLimit: spec.pidsLimit,
+    isolation: spec.isolation ?? 'container',
     containers: [...spec.containers],
     ...(spec.userData === undefined ? {} : { userData: spec.userData }),
     tags: spec.tags,
@@ -66,4 +68,9 @@ export function taskSize(spec: RegisteredSpec, overrides: TaskOverrides | undefi
 
 function invalid(field: string, problem: string): ApiError {
   return new ApiError('invalid_request', { detail: `${field} ${problem}.` }, { field });
+}
+
+/** What placement has to look for beside CPU and memory. */
+export function needsOf(spec: RegisteredSpec): Needs {
+  return spec.isolation === 'sandbox' ? { isolation: spec.isolation } : {};
 }
