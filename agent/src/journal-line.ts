@@ -2,6 +2,7 @@
 // line feed into its output, so a line is an entry or it is torn.
 import { crc32 } from 'node:zlib';
 import type { Entry } from './entries.js';
+import { withSpecDefaults } from './spec-defaults.js';
 
 export function encodeEntry(entry: Entry): string {
   const json = JSON.stringify(entry);
@@ -18,7 +19,7 @@ export function decodeEntries(text: string): { entries: Entry[]; damagedLines: n
   for (const line of text.split('\n')) {
     if (line === '') continue;
     const json = line.slice(9);
-    if (line[8] === ' ' && line.slice(0, 8) === checksum(json)) entries.push(JSON.parse(json) as Entry);
+    if (line[8] === ' ' && line.slice(0, 8) === checksum(json)) entries.push(withSpecDefaults(JSON.parse(json) as Entry));
     else damagedLines += 1;
   }
   return { entries, damagedLines };

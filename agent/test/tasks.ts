@@ -1,6 +1,6 @@
 // Task specs for the agent's tests.
 import { randomUUID } from 'node:crypto';
-import type { ContainerSpec, TaskId, TaskSpec } from '@berth/contract';
+import { type ContainerSpec, containerExtrasSchema, type TaskId, type TaskSpec } from '@berth/contract';
 
 export function containerSpec(changes: Partial<ContainerSpec> = {}): ContainerSpec {
   return {
@@ -18,6 +18,7 @@ export function containerSpec(changes: Partial<ContainerSpec> = {}): ContainerSp
     init: true,
     stopSignal: null,
     stopTimeoutSeconds: 30,
+    ...containerExtrasSchema.parse({}),
     ...changes,
   };
 }
@@ -34,6 +35,8 @@ export function taskSpec(changes: Partial<TaskSpec> = {}): TaskSpec {
     memoryMiB: 64,
     pidsLimit: 64,
     isolation: 'container',
+    cpuBurst: false,
+    blockIoWeight: null,
     containers: [containerSpec()],
     ...changes,
   };

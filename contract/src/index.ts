@@ -13,6 +13,7 @@ export * from './signals.js';
 export * from './sizes.js';
 export * from './stats.js';
 export * from './stop-code.js';
+export * from './storage.js';
 export * from './sysctls.js';
 export * from './task.js';
 export * from './task-definition.js';

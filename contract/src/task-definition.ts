@@ -16,6 +16,7 @@ import {
 import { maxImageRefLength, parseImageRef } from './image-ref.js';
 import { isolationFaults, isolationSchema } from './isolation.js';
 import { limits } from './sizes.js';
+import { ephemeralStorageMiBSchema } from './storage.js';
 import { sysctlConflicts, sysctlsSchema } from './sysctls.js';
 
 const family = z
@@ -118,6 +119,7 @@ export const taskDefinitionInputSchema = z
       .max(limits.pids.max)
       .default(limits.pids.default)
       .describe('Processes and threads of the whole task.'),
+    ephemeralStorageMiB: ephemeralStorageMiBSchema.default(limits.ephemeralStorageMiB.default),
     isolation: isolationSchema.default('container'),
     cpuBurst: z
       .boolean()
@@ -169,6 +171,7 @@ export const taskDefinitionSchema = z
     cpuMillis: z.int(),
     memoryMiB: z.int(),
     pidsLimit: z.int(),
+    ephemeralStorageMiB: z.int(),
     isolation: isolationSchema,
     cpuBurst: z.boolean().optional(),
     blockIoWeight: z.int().optional(),

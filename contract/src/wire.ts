@@ -20,7 +20,13 @@ const instant = z.iso.datetime();
 const count = z.int().min(0);
 
 /** What a host can give to tasks, after the part kept for the system. */
-export const capacitySchema = z.object({ cpuMillis: count, memoryMiB: count, taskSlots: count });
+export const capacitySchema = z.object({
+  cpuMillis: count,
+  memoryMiB: count,
+  taskSlots: count,
+  /** Of tasks' disks and of volumes together. Left out by agents that don't count it. */
+  diskMiB: count.optional(),
+});
 export type Capacity = z.output<typeof capacitySchema>;
 
 /** Everything a host must know to run one task. Sizes and images are final: overrides are merged, tags resolved. */
@@ -35,6 +41,8 @@ export const taskSpecSchema = z.object({
   cpuMillis: count,
   memoryMiB: count,
   pidsLimit: count,
+  /** Left out by control planes and in journals of before tasks had a disk of their own: the default. */
+  ephemeralStorageMiB: count.optional(),
   isolation: isolationSchema.default('container'),
   /** CPU as a share, without a limit. */
   cpuBurst: z.boolean().default(false),
@@ -118,6 +126,9 @@ export const usageRecordSchema = z.object({
 });
 export type UsageRecord = z.output<typeof usageRecordSchema>;
 
+/** Why the host should get no more tasks for want of disk space, in words; null when all is well. */
+const diskPressureSchema = z.string().max(300).nullable().default(null);
+
 const helloSchema = z.object({
   type: z.literal('hello'),
   protocol: z.int(),
@@ -128,6 +139,7 @@ const helloSchema = z.object({
   agentVersion: z.string(),
   capacity: capacitySchema,
   attributes: z.record(z.string(), z.string()),
+  diskPressure: diskPressureSchema,
   /** Every task the agent knows, ended ones included until their end was acknowledged. */
   tasks: z.array(taskReportSchema),
 });
@@ -156,7 +168,7 @@ export type OpenStream = z.output<typeof openStreamSchema>;
 export const agentFrameSchema = z.discriminatedUnion('type', [
   helloSchema,
   z.object({ type: z.literal('events'), seq: z.int().min(1), reports: z.array(taskReportSchema), usage: z.array(usageRecordSchema) }),
-  z.object({ type: z.literal('heartbeat'), at: instant }),
+  z.object({ type: z.literal('heartbeat'), at: instant, diskPressure: diskPressureSchema }),
   z.object({ type: z.literal('ack'), seq: z.int().min(1) }),
   z.object({ type: z.literal('stream-failed'), streamId: z.string(), reason: z.string() }),
 ]);

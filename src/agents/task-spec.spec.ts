@@ -1,4 +1,4 @@
-import type { TaskId } from '@berth/contract';
+import { containerExtrasSchema, type TaskId } from '@berth/contract';
 import { describe, expect, it } from 'vitest';
 import { type SpecSource, toDesiredRunning } from './task-spec.js';
 
@@ -59,6 +59,7 @@ describe('toDesiredRunning', () => {
       init: true,
       stopSignal: null,
       stopTimeoutSeconds: 30,
+      ...containerExtrasSchema.parse({}),
     });
   });
 

@@ -9,9 +9,11 @@ import {
   type TaskOverrides,
   type TaskSpec,
 } from '@berth/contract';
+import { toContainerExtras } from './container-extras.js';
 
 /** A definition as the database keeps it. */
-export type StoredDefinition = Partial<Pick<TaskDefinition, 'isolation'>> & Pick<TaskDefinition, 'pidsLimit' | 'containers' | 'userData'>;
+export type StoredDefinition = Partial<Pick<TaskDefinition, 'isolation' | 'cpuBurst' | 'blockIoWeight'>> &
+  Pick<TaskDefinition, 'pidsLimit' | 'containers' | 'userData'>;
 type StoredContainer = StoredDefinition['containers'][number];
 type ContainerOverride = TaskOverrides['containers'][number];
 
@@ -42,6 +44,8 @@ export function toTaskSpec(source: SpecSource, defaultRegistry: string): TaskSpe
     pidsLimit: source.definition.pidsLimit,
     // Definitions of before there were two tiers say nothing.
     isolation: source.definition.isolation ?? 'container',
+    cpuBurst: source.definition.cpuBurst ?? false,
+    blockIoWeight: source.definition.blockIoWeight ?? null,
     containers: source.definition.containers.map((container) => toContainerSpec(container, overrides.get(container.name), defaultRegistry)),
   };
 }
@@ -70,6 +74,7 @@ function toContainerSpec(
     init: container.init,
     stopSignal: container.stopSignal ?? null,
     stopTimeoutSeconds: container.stopTimeoutSeconds,
+    ...toContainerExtras(container),
   };
 }
 

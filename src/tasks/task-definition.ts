@@ -39,6 +39,8 @@ export function toApiDefinition({ id, family, revision, spec, createdAt, deregis
     memoryMiB: spec.memoryMiB,
     pidsLimit: spec.pidsLimit,
     isolation: spec.isolation ?? 'container',
+    ...(spec.cpuBurst === undefined ? {} : { cpuBurst: spec.cpuBurst }),
+    ...(spec.blockIoWeight === undefined ? {} : { blockIoWeight: spec.blockIoWeight }),
     containers: [...spec.containers],
     ...(spec.userData === undefined ? {} : { userData: spec.userData }),
     tags: spec.tags,
