@@ -58,6 +58,29 @@ export const errorCodes = {
     retry: true,
     message: 'The host of this task cannot be reached at the moment. Try again shortly; the task runs on.',
   },
+  container_not_running: {
+    status: 409,
+    retry: false,
+    message: 'The container {container} does not run, so nothing can be done in it. "berth inspect" shows the state of each.',
+  },
+  exec_failed: { status: 422, retry: false, message: 'The command could not be run: {detail}.' },
+  session_expired: {
+    status: 410,
+    retry: false,
+    message: 'This exec session was used, has expired or never was. Ask for a new one with POST /v1/tasks/{task}/exec.',
+  },
+  too_many_sessions: {
+    status: 429,
+    retry: true,
+    message: 'This {of} has {count} sessions open, which is the limit. Close some, or wait for them to end.',
+  },
+  websocket_only: { status: 426, retry: false, message: 'Open {path} as a WebSocket: this is no answer of its own.' },
+  bad_origin: { status: 403, retry: false, message: 'Pages of {origin} may not open this. Use the console of this Berth, or an API key.' },
+  path_not_found: { status: 404, retry: false, message: 'There is no {path} in the container {container}.' },
+  not_a_directory: { status: 422, retry: false, message: '{path} is no directory of the container {container}.' },
+  copy_failed: { status: 422, retry: false, message: 'The files could not be copied: {detail}.' },
+  port_closed: { status: 502, retry: true, message: 'Nothing in the task listens on port {port}. Is the program up, and is it this port?' },
+  not_in_this_tier: { status: 409, retry: false, message: '{what} is not possible in the isolation tier {tier}.' },
   internal: { status: 500, retry: true, message: 'Something went wrong on our side. The request id helps the operator to find it.' },
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -59,6 +59,8 @@ export function pathsOf(instance: string, dataDirectory: string) {
         record: join(directory, 'started.json'),
         failure: join(directory, 'failure.json'),
         controlFifo: join(directory, 'ctl'),
+        /** Sessions that run in it, each a directory named by its id. */
+        execs: join(directory, 'exec'),
         rootfs: join(directory, 'rootfs'),
         exitFile: join(run, 'exits', id),
         state: join(run, 'crun', id),

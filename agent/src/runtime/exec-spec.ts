@@ -1,0 +1,48 @@
+// What a process that joins a running container is: the container's own process with other words. Pure, so that nothing
+// of the confinement can be lost on the way: whatever is not named here stays as the container has it.
+import type { Bundle } from './bundle.js';
+import type { ContainerUser } from './container-user.js';
+
+export type OciProcess = Bundle['process'];
+
+export interface ExecRequest {
+  readonly command: readonly string[];
+  /** On top of the container's own. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Null: as the container. */
+  readonly workingDirectory: string | null;
+  /** `user[:group]`; null: as the container. */
+  readonly user: string | null;
+  readonly tty: boolean;
+}
+
+/** By this variable the processes of a session are found again, also those that left its process group. */
+export const sessionVariable = 'BERTH_EXEC_SESSION';
+
+/** @param user resolved from the request; null when it names none. */
+export function execProcess(own: OciProcess, request: ExecRequest, user: ContainerUser | null, sessionId: string): OciProcess {
+  return {
+    ...own,
+    terminal: request.tty,
+    args: [...request.command],
+    env: environmentOf(own, request, user, sessionId),
+    cwd: request.workingDirectory ?? own.cwd,
+    ...(user && { user: { ...own.user, uid: user.uid, gid: user.gid, additionalGids: [...user.additionalGids] } }),
+    ...(user && { capabilities: capabilitiesOf(own, user) }),
+  };
+}
+
+function environmentOf(own: OciProcess, request: ExecRequest, user: ContainerUser | null, sessionId: string): string[] {
+  const merged = new Map(own.env.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+  if (user) merged.set('HOME', user.home);
+  if (request.tty && !merged.has('TERM')) merged.set('TERM', 'xterm');
+  for (const [name, value] of Object.entries(request.environment)) merged.set(name, value);
+  merged.set(sessionVariable, sessionId);
+  return [...merged].map(([name, value]) => `${name}=${value}`);
+}
+
+/** Root may have what the container's root may have, and nobody else has any: as for the container's first process. */
+function capabilitiesOf({ capabilities }: OciProcess, user: ContainerUser): OciProcess['capabilities'] {
+  const held = user.uid === 0 ? capabilities.bounding : [];
+  return { ...capabilities, permitted: [...held], effective: [...held] };
+}
