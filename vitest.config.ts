@@ -28,6 +28,13 @@ export default defineConfig({
       }),
       // What is promised when things break, on real containers, with a watcher of /proc as the judge.
       project('faults', ['test/faults/**/*.spec.ts'], { testTimeout: 120_000, hookTimeout: 180_000, fileParallelism: false }),
+      // Attacks from inside of containers and sandboxes, each with its control that succeeds where the defence is off.
+      project('security', ['test/security/**/*.spec.ts'], {
+        globalSetup: cluster,
+        testTimeout: 120_000,
+        hookTimeout: 180_000,
+        fileParallelism: false,
+      }),
       // A virtual machine with cgroup v2, emulated where there is no KVM; only when asked for (bin/test vm).
       project('vm', ['test/vm/**/*.spec.ts'], {
         globalSetup: [...cluster, 'test/vm/image.ts'],

@@ -16,6 +16,10 @@ catatonit         catatonit                           init process inside contai
 util-linux        unshare                             makes namespaces
 ca-certificates   /etc/ssl/certs/ca-certificates.crt  checks registries over TLS
 '
+# gVisor, for the isolation tier `sandbox`. Not every distribution has it: without it a host offers the other tier only.
+sandbox_packages='
+runsc             runsc                               runs sandboxes
+'
 host_test_packages='
 buildah           buildah                             makes the images of the host tests
 '
@@ -50,6 +54,15 @@ install_packages() {
   advice='Check that this machine reaches its Debian mirror (/etc/apt/sources.list), then run the same command again.' \
     step "Installing ${missing[*]}" apt_install "${missing[@]}"
   stop_services "${missing[@]}"
+}
+
+# Installs what a distribution may lack, if this one has it.
+install_offered() {
+  local package probe reason offered=''
+  while read -r package probe reason; do
+    [[ -z $package ]] || ! apt-cache show "$package" >/dev/null 2>&1 || offered+="$package $probe $reason"$'\n'
+  done <<<"$1"
+  install_packages "$offered"
 }
 
 # The package lists are refreshed only if they can't serve: they are missing, or too old for the mirror.
