@@ -1,6 +1,6 @@
 // Task specs for the agent's tests.
 import { randomUUID } from 'node:crypto';
-import { type ContainerSpec, containerExtrasSchema, type TaskId, type TaskSpec } from '@berth/contract';
+import { type ContainerSpec, containerExtrasSchema, containerLifeSchema, type TaskId, type TaskSpec } from '@berth/contract';
 
 export function containerSpec(changes: Partial<ContainerSpec> = {}): ContainerSpec {
   return {
@@ -19,6 +19,7 @@ export function containerSpec(changes: Partial<ContainerSpec> = {}): ContainerSp
     stopSignal: null,
     stopTimeoutSeconds: 30,
     ...containerExtrasSchema.parse({}),
+    ...containerLifeSchema.parse({}),
     ...changes,
   };
 }
@@ -35,6 +36,7 @@ export function taskSpec(changes: Partial<TaskSpec> = {}): TaskSpec {
     memoryMiB: 64,
     pidsLimit: 64,
     isolation: 'container',
+    maxRunTimeSeconds: null,
     cpuBurst: false,
     blockIoWeight: null,
     containers: [containerSpec()],

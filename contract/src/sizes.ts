@@ -8,6 +8,21 @@ export const limits = {
   containersPerTask: { min: 1, max: 10 },
   stopTimeoutSeconds: { min: 0, max: 3600, default: 30 },
   startTimeoutSeconds: { min: 1, max: 3600 },
+  healthCheck: {
+    intervalSeconds: { min: 1, max: 300, default: 30 },
+    timeoutSeconds: { min: 1, max: 60, default: 5 },
+    retries: { min: 1, max: 10, default: 3 },
+    startPeriodSeconds: { min: 0, max: 3600, default: 0 },
+  },
+  restartPolicy: {
+    ignoredExitCodes: { max: 50 },
+    maxAttempts: { min: 1, max: 10_000 },
+    resetAfterSeconds: { min: 1, max: 86_400, default: 600 },
+  },
+  /** The longest is 60 days. */
+  maxRunTimeSeconds: { min: 1, max: 5_184_000 },
+  /** As ECS has it: two hours if nothing is said, two days at the most. */
+  protectionMinutes: { min: 1, max: 2880, default: 120 },
   blockIoWeight: { min: 10, max: 1000 },
   shmSizeMiB: { max: 65_536, default: 64 },
   labels: { max: 64 },

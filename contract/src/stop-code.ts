@@ -12,6 +12,13 @@ export const stopCodes = {
   EssentialContainerExited: { fault: 'none', meaning: 'An essential container ended by itself; its exit code tells how.' },
   UserInitiated: { fault: 'none', meaning: 'Somebody asked for the task to stop.' },
   OutOfMemory: { fault: 'user', meaning: 'An essential container was killed at its memory limit. Give the task more memory.' },
+  ContainerUnhealthy: {
+    fault: 'user',
+    meaning: 'An essential container failed its health check, and its restart policy allows no further attempt.',
+  },
+  DependencyFailed: { fault: 'user', meaning: 'What a container waits for (dependsOn) can’t happen any more; the reason names it.' },
+  StartTimeout: { fault: 'user', meaning: 'A container did not become what others wait for within its startTimeoutSeconds.' },
+  MaxRunTimeExceeded: { fault: 'none', meaning: 'The task ran for its maxRunTimeSeconds and was stopped.' },
   TaskFailedToStart: { fault: 'user', meaning: 'A container could not be started as its definition says; the reason names what is wrong.' },
   ImagePullFailed: { fault: 'user', meaning: 'An image could not be pulled; the reason is the registry’s answer.' },
   RuntimeFailed: { fault: 'platform', meaning: 'The container runtime or its monitor failed on the host.' },

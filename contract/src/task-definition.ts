@@ -13,8 +13,11 @@ import {
   tmpfsSchema,
   ulimitsSchema,
 } from './container-fields.js';
+import { dependencyFaults, dependsOnSchema } from './dependencies.js';
+import { healthCheckSchema } from './health.js';
 import { maxImageRefLength, parseImageRef } from './image-ref.js';
 import { isolationFaults, isolationSchema } from './isolation.js';
+import { restartPolicySchema } from './restart-policy.js';
 import { limits } from './sizes.js';
 import { ephemeralStorageMiBSchema } from './storage.js';
 import { sysctlConflicts, sysctlsSchema } from './sysctls.js';
@@ -48,6 +51,12 @@ export const userDataSchema = z
   .string()
   .refine((text) => new TextEncoder().encode(text).length <= limits.userDataBytes, `must not be larger than ${limits.userDataBytes} bytes`)
   .describe('Handed to the task’s containers at http://169.254.169.254/latest/user-data, as it is. At most 16 KiB.');
+
+export const maxRunTimeSecondsSchema = z
+  .int()
+  .min(limits.maxRunTimeSeconds.min)
+  .max(limits.maxRunTimeSeconds.max)
+  .describe('The task is stopped when it has run this long, counted from its first process. Left out: no limit.');
 
 export const cpuMillisSchema = z.int().min(limits.cpuMillis.min).max(limits.cpuMillis.max);
 export const memoryMiBSchema = z.int().min(limits.memoryMiB.min).max(limits.memoryMiB.max);
@@ -95,7 +104,12 @@ export const containerDefinitionSchema = z
       .min(limits.startTimeoutSeconds.min)
       .max(limits.startTimeoutSeconds.max)
       .optional()
-      .describe('Seconds that the start may take, images and dependencies included, before it counts as failed.'),
+      .describe(
+        'Seconds from its start in which it must become what others wait for (`dependsOn`), else the task stops. Left out: no limit.',
+      ),
+    dependsOn: dependsOnSchema.optional(),
+    healthCheck: healthCheckSchema.optional(),
+    restartPolicy: restartPolicySchema.optional(),
     stopSignal: signalSchema.optional().describe('Default: the image’s STOPSIGNAL, else SIGTERM.'),
     stopTimeoutSeconds: z
       .int()
@@ -121,6 +135,7 @@ export const taskDefinitionInputSchema = z
       .describe('Processes and threads of the whole task.'),
     ephemeralStorageMiB: ephemeralStorageMiBSchema.default(limits.ephemeralStorageMiB.default),
     isolation: isolationSchema.default('container'),
+    maxRunTimeSeconds: maxRunTimeSecondsSchema.optional(),
     cpuBurst: z
       .boolean()
       .optional()
@@ -151,6 +166,7 @@ export const taskDefinitionInputSchema = z
     });
     for (const { path, message } of isolationFaults(definition)) context.addIssue({ code: 'custom', path, message });
     for (const { path, message } of sysctlConflicts(definition.containers)) context.addIssue({ code: 'custom', path, message });
+    for (const { path, message } of dependencyFaults(definition.containers)) context.addIssue({ code: 'custom', path, message });
     if (!definition.containers.some((container) => container.essential)) {
       context.addIssue({ code: 'custom', path: ['containers'], message: 'at least one container must be essential' });
     }
@@ -173,6 +189,7 @@ export const taskDefinitionSchema = z
     pidsLimit: z.int(),
     ephemeralStorageMiB: z.int(),
     isolation: isolationSchema,
+    maxRunTimeSeconds: z.int().optional(),
     cpuBurst: z.boolean().optional(),
     blockIoWeight: z.int().optional(),
     containers: z.array(

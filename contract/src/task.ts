@@ -1,5 +1,6 @@
 // Tasks as the API takes and shows them.
 import { z } from 'zod';
+import { healthStates } from './health.js';
 import { limits } from './sizes.js';
 import { stopCodeNames } from './stop-code.js';
 import {
@@ -7,6 +8,7 @@ import {
   containerNameSchema,
   cpuMillisSchema,
   environmentSchema,
+  maxRunTimeSecondsSchema,
   memoryMiBSchema,
   tagsSchema,
   taskDefinitionInputSchema,
@@ -21,6 +23,7 @@ export const taskOverridesSchema = z
     cpuMillis: cpuMillisSchema.optional(),
     memoryMiB: memoryMiBSchema.optional(),
     userData: userDataSchema.optional().describe('In place of the definition’s.'),
+    maxRunTimeSeconds: maxRunTimeSecondsSchema.optional(),
     containers: z
       .array(
         z
@@ -71,6 +74,20 @@ export const containerStatusSchema = z
     reason: z.string().nullable().describe('OutOfMemory, or what went wrong in words.'),
     startedAt: z.iso.datetime().nullable(),
     finishedAt: z.iso.datetime().nullable(),
+    restartCount: z.int().describe('How often it was started again by its restart policy. What is above is of the newest attempt.'),
+    lastExit: z
+      .object({
+        exitCode: z.int().nullable(),
+        signal: z.string().nullable(),
+        reason: z.string().nullable(),
+        finishedAt: z.iso.datetime(),
+      })
+      .meta({ id: 'LastExit' })
+      .nullable()
+      .describe('How the attempt before the newest ended.'),
+    nextStartAt: z.iso.datetime().nullable().describe('When the next attempt begins, while it waits for that.'),
+    health: z.enum(healthStates).describe('By its health check; without one, unknown.'),
+    healthReason: z.string().nullable().describe('What the check said that made it unhealthy.'),
   })
   .meta({ id: 'ContainerStatus' });
 
@@ -82,6 +99,26 @@ export const pendingReasonSchema = z
   })
   .meta({ id: 'PendingReason' });
 export type PendingReason = z.output<typeof pendingReasonSchema>;
+
+export const taskProtectionSchema = z
+  .object({
+    enabled: z.boolean().describe('Whether the task is kept when its service shrinks.'),
+    expiresAt: z.iso.datetime().nullable(),
+  })
+  .meta({ id: 'TaskProtection' });
+
+export const protectTaskSchema = z
+  .strictObject({
+    enabled: z.boolean(),
+    expiresInMinutes: z
+      .int()
+      .min(limits.protectionMinutes.min)
+      .max(limits.protectionMinutes.max)
+      .default(limits.protectionMinutes.default)
+      .describe('When it is enabled: how long it lasts.'),
+  })
+  .meta({ id: 'ProtectTask' });
+export type ProtectTask = z.output<typeof protectTaskSchema>;
 
 export const taskSchema = z
   .object({
@@ -98,6 +135,8 @@ export const taskSchema = z
     pending: pendingReasonSchema.nullable(),
     stopCode: stopCodeSchema.nullable(),
     stopReason: z.string().nullable(),
+    health: z.enum(healthStates).describe('Of its essential containers that have a health check: healthy if all are, unhealthy if one is.'),
+    protection: taskProtectionSchema,
     containers: z.array(containerStatusSchema),
     tags: z.record(z.string(), z.string()),
     createdAt: z.iso.datetime(),

@@ -6,7 +6,10 @@
 // acknowledged by the receiver (`ack`) once it is durable there (journal or PostgreSQL). What is not acknowledged
 // when a connection ends is covered by the full state of the next one.
 import { z } from 'zod';
+import { adjustedSchema, taskWishSchema } from './adjust.js';
+import { containerLifeSchema } from './container-life.js';
 import { containerExtrasSchema } from './container-spec.js';
+import { healthStates } from './health.js';
 import { hostIdSchema, taskIdSchema } from './ids.js';
 import { isolationSchema } from './isolation.js';
 import { stopCodeSchema } from './task.js';
@@ -44,13 +47,15 @@ export const taskSpecSchema = z.object({
   /** Left out by control planes and in journals of before tasks had a disk of their own: the default. */
   ephemeralStorageMiB: count.optional(),
   isolation: isolationSchema.default('container'),
+  /** Counted from the first process. */
+  maxRunTimeSeconds: count.nullable().default(null),
   /** CPU as a share, without a limit. */
   cpuBurst: z.boolean().default(false),
   /** 10–1000; null: as everybody's. */
   blockIoWeight: count.nullable().default(null),
   containers: z
     .array(
-      containerExtrasSchema.extend({
+      containerExtrasSchema.extend(containerLifeSchema.shape).extend({
         name: z.string(),
         /** `registry/repository@sha256:…` */
         image: z.string(),
@@ -76,7 +81,7 @@ export type ContainerSpec = TaskSpec['containers'][number];
 
 /** What the control plane wants of one task on this host. */
 export const desiredTaskSchema = z.discriminatedUnion('desired', [
-  z.object({ taskId: taskIdSchema, desired: z.literal(desiredStates[0]), spec: taskSpecSchema }),
+  z.object({ taskId: taskIdSchema, desired: z.literal(desiredStates[0]), spec: taskSpecSchema, wish: taskWishSchema.optional() }),
   z.object({ taskId: taskIdSchema, desired: z.literal(desiredStates[1]), stopCode: stopCodeSchema, reason: z.string() }),
 ]);
 export type DesiredTask = z.output<typeof desiredTaskSchema>;
@@ -89,6 +94,18 @@ export const containerReportSchema = z.object({
   reason: z.string().nullable(),
   startedAt: instant.nullable(),
   finishedAt: instant.nullable(),
+  /** How often it was started again. The fields above are those of the newest attempt. */
+  restartCount: count.default(0),
+  /** How the attempt before the newest ended. */
+  lastExit: z
+    .object({ exitCode: z.int().nullable(), signal: z.string().nullable(), reason: z.string().nullable(), finishedAt: instant })
+    .nullable()
+    .default(null),
+  /** Not before this is a container started that waits for its next attempt. */
+  nextStartAt: instant.nullable().default(null),
+  health: z.enum(healthStates).default('unknown'),
+  /** What the check said that made it unhealthy. */
+  healthReason: z.string().nullable().default(null),
 });
 export type ContainerReport = z.output<typeof containerReportSchema>;
 
@@ -109,6 +126,11 @@ export const taskReportSchema = z.object({
   stopReason: z.string().nullable(),
   containers: z.array(containerReportSchema),
   startTimings: z.record(z.string(), z.number()).nullable(),
+  health: z.enum(healthStates).default('unknown'),
+  /** Set from inside the task; `expiresAt` null: taken off. Null: never set. */
+  protection: z.object({ setAt: instant, expiresAt: instant.nullable() }).nullable().default(null),
+  /** Left out while nothing was wished. */
+  adjusted: adjustedSchema.optional(),
 });
 export type TaskReport = z.output<typeof taskReportSchema>;
 
@@ -123,6 +145,8 @@ export const usageRecordSchema = z.object({
   endedAt: instant,
   cpuMillis: count,
   memoryMiB: count,
+  /** It held its memory but no CPU: it was frozen all of the time. Left out: it was not. */
+  frozen: z.boolean().optional(),
 });
 export type UsageRecord = z.output<typeof usageRecordSchema>;
 

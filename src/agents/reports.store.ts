@@ -23,6 +23,9 @@ export async function writeReports(manager: EntityManager, { changes, events }: 
     containers: report.containers,
     address: report.address,
     timings: report.startTimings,
+    health: report.health,
+    protected_until: report.protection?.expiresAt ?? null,
+    protection_set_at: report.protection?.setAt ?? null,
     stop_code: stopCode,
     stop_reason: stopReason,
     started_at: report.reachedAt.running ?? null,
@@ -40,10 +43,13 @@ export async function writeReports(manager: EntityManager, { changes, events }: 
     `WITH changed AS (
        UPDATE tasks t SET state = r.state, report_version = r.version, containers = r.containers, address = r.address,
               start_timings = r.timings, started_at = coalesce(t.started_at, r.started_at),
-              stop_code = r.stop_code, stop_reason = r.stop_reason,
+              stop_code = r.stop_code, stop_reason = r.stop_reason, health = r.health,
+              protected_until = CASE WHEN r.protection_set_at > coalesce(t.protection_set_at, '-infinity') THEN r.protected_until ELSE t.protected_until END,
+              protection_set_at = greatest(t.protection_set_at, r.protection_set_at),
               stopped_at = CASE WHEN r.state = 'stopped' THEN coalesce(r.stopped_at, now()) END
        FROM jsonb_to_recordset($1::jsonb) AS r(id uuid, version bigint, state text, containers jsonb, address text, timings jsonb,
-            stop_code text, stop_reason text, started_at timestamptz, stopped_at timestamptz)
+            stop_code text, stop_reason text, started_at timestamptz, stopped_at timestamptz,
+            health text, protected_until timestamptz, protection_set_at timestamptz)
        WHERE t.id = r.id
      )
      INSERT INTO task_events (task_id, tenant_id, at, type, reason)

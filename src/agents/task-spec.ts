@@ -2,6 +2,7 @@
 // registration.
 import {
   type DesiredTask,
+  ephemeralStorageOf,
   formatImageRef,
   parseImageRef,
   type TaskDefinition,
@@ -12,7 +13,7 @@ import {
 import { toContainerExtras } from './container-extras.js';
 
 /** A definition as the database keeps it. */
-export type StoredDefinition = Partial<Pick<TaskDefinition, 'isolation' | 'cpuBurst' | 'blockIoWeight'>> &
+export type StoredDefinition = Partial<Pick<TaskDefinition, 'isolation' | 'ephemeralStorageMiB' | 'maxRunTimeSeconds' | 'cpuBurst' | 'blockIoWeight'>> &
   Pick<TaskDefinition, 'pidsLimit' | 'containers' | 'userData'>;
 type StoredContainer = StoredDefinition['containers'][number];
 type ContainerOverride = TaskOverrides['containers'][number];
@@ -25,7 +26,7 @@ export interface SpecSource {
   readonly memoryMiB: number;
   readonly family: string;
   readonly revision: number;
-  readonly overrides: Pick<TaskOverrides, 'containers' | 'userData'> | null;
+  readonly overrides: Pick<TaskOverrides, 'containers' | 'userData' | 'maxRunTimeSeconds'> | null;
   readonly definition: StoredDefinition;
 }
 
@@ -44,6 +45,8 @@ export function toTaskSpec(source: SpecSource, defaultRegistry: string): TaskSpe
     pidsLimit: source.definition.pidsLimit,
     // Definitions of before there were two tiers say nothing.
     isolation: source.definition.isolation ?? 'container',
+    ephemeralStorageMiB: ephemeralStorageOf(source.definition),
+    maxRunTimeSeconds: source.overrides?.maxRunTimeSeconds ?? source.definition.maxRunTimeSeconds ?? null,
     cpuBurst: source.definition.cpuBurst ?? false,
     blockIoWeight: source.definition.blockIoWeight ?? null,
     containers: source.definition.containers.map((container) => toContainerSpec(container, overrides.get(container.name), defaultRegistry)),
@@ -74,6 +77,9 @@ function toContainerSpec(
     init: container.init,
     stopSignal: container.stopSignal ?? null,
     stopTimeoutSeconds: container.stopTimeoutSeconds,
+    dependsOn: container.dependsOn ?? [],
+    healthCheck: container.healthCheck ?? null,
+    restartPolicy: container.restartPolicy ?? null,
     ...toContainerExtras(container),
   };
 }

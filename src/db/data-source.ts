@@ -2,8 +2,10 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Initial1764000000000 } from '../../migrations/1764000000000-initial.js';
 import { TaskNeeds1764100000000 } from '../../migrations/1764100000000-task-needs.js';
+import { HostDisks1764200000000 } from '../../migrations/1764200000000-host-disks.js';
+import { TaskLife1764300000000 } from '../../migrations/1764300000000-task-life.js';
 
-export const migrations = [Initial1764000000000, TaskNeeds1764100000000];
+export const migrations = [Initial1764000000000, TaskNeeds1764100000000, HostDisks1764200000000, TaskLife1764300000000];
 
 export function dataSourceOptions(databaseUrl: string, poolSize: number) {
   return {

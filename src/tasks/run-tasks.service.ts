@@ -109,6 +109,8 @@ function newRow(id: TaskId, tasks: NewTasks, { family, revision, spec }: Definit
     pending_reason: null,
     stop_code: null,
     stop_reason: null,
+    health: 'unknown',
+    protected_until: null,
     containers: null,
     tags: tasks.tags,
     start_timings: null,

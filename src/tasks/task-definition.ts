@@ -1,5 +1,13 @@
 // A registered task definition: how it is named, shown, and what a task's overrides make of it.
-import type { ContainerDefinition, TaskDefinition, TaskDefinitionId, TaskDefinitionSpec, TaskOverrides } from '@berth/contract';
+import {
+  type ContainerDefinition,
+  ephemeralStorageOf,
+  limits,
+  type TaskDefinition,
+  type TaskDefinitionId,
+  type TaskDefinitionSpec,
+  type TaskOverrides,
+} from '@berth/contract';
 import { ApiError } from '../errors.js';
 import type { Needs } from '../placement/fleet.js';
 
@@ -38,7 +46,9 @@ export function toApiDefinition({ id, family, revision, spec, createdAt, deregis
     cpuMillis: spec.cpuMillis,
     memoryMiB: spec.memoryMiB,
     pidsLimit: spec.pidsLimit,
+    ephemeralStorageMiB: ephemeralStorageOf(spec),
     isolation: spec.isolation ?? 'container',
+    ...(spec.maxRunTimeSeconds === undefined ? {} : { maxRunTimeSeconds: spec.maxRunTimeSeconds }),
     ...(spec.cpuBurst === undefined ? {} : { cpuBurst: spec.cpuBurst }),
     ...(spec.blockIoWeight === undefined ? {} : { blockIoWeight: spec.blockIoWeight }),
     containers: [...spec.containers],
@@ -74,5 +84,9 @@ function invalid(field: string, problem: string): ApiError {
 
 /** What placement has to look for beside CPU and memory. */
 export function needsOf(spec: RegisteredSpec): Needs {
-  return spec.isolation === 'sandbox' ? { isolation: spec.isolation } : {};
+  const diskMiB = ephemeralStorageOf(spec);
+  return {
+    ...(spec.isolation === 'sandbox' ? { isolation: spec.isolation } : {}),
+    ...(diskMiB === limits.ephemeralStorageMiB.default ? {} : { diskMiB }),
+  };
 }

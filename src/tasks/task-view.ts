@@ -1,5 +1,5 @@
 // A task's row as the API shows it.
-import type { ContainerReport, PendingReason, StopCode, Task, TaskEvent, TaskId, TaskState } from '@berth/contract';
+import type { ContainerReport, Health, PendingReason, StopCode, Task, TaskEvent, TaskId, TaskState } from '@berth/contract';
 import type { RegisteredSpec } from './task-definition.js';
 
 /** Columns of `tasks` with its definition and host, as `tasks.store` reads them. */
@@ -20,6 +20,9 @@ export interface TaskRow {
   readonly pending_reason: PendingReason | null;
   readonly stop_code: StopCode | null;
   readonly stop_reason: string | null;
+  readonly health: Health;
+  /** Null as well when it is over. */
+  readonly protected_until: Date | null;
   readonly containers: readonly ContainerReport[] | null;
   readonly tags: Record<string, string>;
   readonly start_timings: Record<string, number> | null;
@@ -44,6 +47,8 @@ export function toApiTask(row: TaskRow): Task {
     pending: row.state === 'pending' ? row.pending_reason : null,
     stopCode: row.stop_code,
     stopReason: row.stop_reason,
+    health: row.health,
+    protection: { enabled: row.protected_until !== null, expiresAt: toInstant(row.protected_until) },
     containers: toApiContainers(row.spec, row.containers ?? []),
     tags: row.tags,
     createdAt: row.created_at.toISOString(),
@@ -68,6 +73,11 @@ function toApiContainers(spec: RegisteredSpec, reports: readonly ContainerReport
       reason: report?.reason ?? null,
       startedAt: report?.startedAt ?? null,
       finishedAt: report?.finishedAt ?? null,
+      restartCount: report?.restartCount ?? 0,
+      lastExit: report?.lastExit ?? null,
+      nextStartAt: report?.nextStartAt ?? null,
+      health: report?.health ?? 'unknown',
+      healthReason: report?.healthReason ?? null,
     };
   });
 }
