@@ -1,6 +1,6 @@
 // The agent without its link: takes what the control plane wants, runs it, and keeps the journal. Who listens to
 // `onChange` and `onRetell` tells the control plane.
-import type { Capacity, DesiredTask, GatewayFrame, StopCode, TaskId, TaskReport, TaskSpec } from '@berth/contract';
+import type { Capacity, DesiredTask, GatewayFrame, StopCode, TaskId, TaskReport, TaskSpec, TaskWish } from '@berth/contract';
 import { committed, refusal, withTask } from './admission.js';
 import type { TaskEntry } from './entries.js';
 import { createTaskLoops, type Ground } from './task-loop.js';
@@ -67,22 +67,32 @@ export function createAgent(dependencies: Dependencies): Agent {
     return [...state.tasks.values()].filter((record) => record.state !== 'stopped').map(({ taskId }) => taskId);
   }
 
-  function launch(taskId: TaskId, spec: TaskSpec, held: Capacity): Capacity {
-    if (isKnown(taskId)) return held;
+  function launch(taskId: TaskId, spec: TaskSpec, wish: TaskWish | undefined, held: Capacity): Capacity {
+    if (isKnown(taskId)) {
+      if (wish) want(taskId, wish);
+      return held;
+    }
     const reason = journal.fault !== null ? `The host cannot write its journal: ${journal.fault}` : refusal(spec, held, capacity);
     if (reason !== null) {
       note({ kind: 'declined', taskId, atMs: clock.now(), code: 'HostRefused', reason });
       return held;
     }
     note({ kind: 'accepted', taskId, atMs: clock.now(), spec: { ...spec, taskId } });
+    if (wish) want(taskId, wish);
     loops.wake(taskId);
     return withTask(held, spec);
   }
 
   function applyDesired(task: DesiredTask, held: Capacity): Capacity {
-    if (task.desired === 'running') return launch(task.taskId, task.spec, held);
+    if (task.desired === 'running') return launch(task.taskId, task.spec, task.wish, held);
     stop(task.taskId, task.stopCode, task.reason);
     return held;
+  }
+
+  /** Of a task that runs, or will. */
+  function want(taskId: TaskId, wish: TaskWish): void {
+    note({ kind: 'adjust-wanted', taskId, atMs: clock.now(), wish });
+    loops.wake(taskId);
   }
 
   /** A duplicate, or a control plane whose database is older than what it was told: it is told again. */

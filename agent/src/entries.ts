@@ -1,6 +1,6 @@
 // The journal's vocabulary: everything that can happen to an agent's state. An entry says what happened and when, in
 // milliseconds by the agent's clock; what follows from it is the reducer's business, so that a replay gives the same.
-import type { StopCode, TaskId, TaskSpec } from '@berth/contract';
+import type { Adjusted, StopCode, TaskId, TaskSpec, TaskWish } from '@berth/contract';
 import type { ClockAnchor } from './clock.js';
 import type { TaskRecord, Tombstone } from './state.js';
 
@@ -37,6 +37,11 @@ export type TaskEntry =
   | ({ readonly kind: 'stop-sent' } & OfContainer)
   | ({ readonly kind: 'kill-sent' } & OfContainer)
   | ({ readonly kind: 'usage-cut' } & OfTask)
+  | ({ readonly kind: 'adjust-wanted'; readonly wish: TaskWish } & OfTask)
+  /** The wish was answered: this holds from `atMs` on. */
+  | ({ readonly kind: 'adjusted'; readonly adjusted: Adjusted } & OfTask)
+  /** In order to be stopped. */
+  | ({ readonly kind: 'thawed' } & OfTask)
   /** Nothing of it is left on the host. */
   | ({ readonly kind: 'cleaned' } & OfTask)
   /** The host was restarted: whatever ran is gone since `atMs`, when the agent was last known to be alive. */

@@ -1,5 +1,6 @@
 // What is to be done next for one task. Pure: the record and what this life of the agent has seen go in, steps come
 // out; steps.ts has the hands. Asked again after every step and every change, so a plan is never out of date.
+import { isFrozen, openWish } from './adjust-record.js';
 import { type ContainerRecord, isLive, type TaskRecord } from './state.js';
 
 export type Step =
@@ -9,6 +10,9 @@ export type Step =
   | { readonly kind: 'startContainer'; readonly container: string }
   | { readonly kind: 'stopContainer'; readonly container: string }
   | { readonly kind: 'killContainer'; readonly container: string }
+  /** To carry out what was wished of its size, and whether it is frozen. */
+  | { readonly kind: 'adjust' }
+  | { readonly kind: 'thaw' }
   | { readonly kind: 'cleanup' }
   /** Nothing to do before this time, unless something happens. */
   | { readonly kind: 'wait'; readonly untilMs: number };
@@ -31,7 +35,8 @@ export function nextStep(record: TaskRecord, view: View): Step | null {
   if (record.state === 'stopped') return null;
   const unseen = record.containers.find(({ name }) => view.unseen.has(name));
   if (unseen) return { kind: 'observe', container: unseen.name };
-  return record.stop ? nextToStop(record, view) : nextToRun(record, view);
+  if (record.stop) return isFrozen(record) ? { kind: 'thaw' } : nextToStop(record, view);
+  return openWish(record) ? { kind: 'adjust' } : nextToRun(record, view);
 }
 
 /** Containers start in their order, one after the other. */

@@ -2,6 +2,7 @@
 // agent had. The maps are large, so the state is changed in place; the records in it are replaced. An entry that
 // makes no sense any more (its task is unknown, its container has ended) changes nothing.
 import type { TaskId } from '@berth/contract';
+import { isFrozen } from './adjust-record.js';
 import type { Entry, TaskEntry } from './entries.js';
 import { toInstant } from './instant.js';
 import { toReport } from './report.js';
@@ -79,6 +80,7 @@ function applyTaskEntry(state: AgentState, entry: TaskEntry): void {
     endedAt: toInstant(endedAtMs),
     cpuMillis,
     memoryMiB,
+    ...(isFrozen(record) && { frozen: true }),
   }));
   state.tasks.set(entry.taskId, unackedUsage.length > 0 ? { ...next, unackedUsage: [...next.unackedUsage, ...unackedUsage] } : next);
 }

@@ -24,6 +24,7 @@ export function toReport(record: TaskRecord): TaskReport {
       finishedAt: container.finishedAtMs === null ? null : toInstant(container.finishedAtMs),
     })),
     startTimings: record.startTimings,
+    ...(record.adjusted && { adjusted: record.adjusted }),
   };
 }
 

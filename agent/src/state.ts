@@ -1,7 +1,7 @@
 // What the agent knows and must never forget: the tasks it was given, how far each has come, and what it still owes
 // the control plane. It is the fold of the journal's entries (reduce.ts), and nothing else. Times are milliseconds by
 // the agent's clock.
-import type { ContainerState, StopCode, TaskId, TaskReport, TaskSpec, TaskState, UsageRecord } from '@berth/contract';
+import type { Adjusted, ContainerState, StopCode, TaskId, TaskReport, TaskSpec, TaskState, TaskWish, UsageRecord } from '@berth/contract';
 import type { ClockAnchor } from './clock.js';
 import type { UsageMeter } from './usage.js';
 
@@ -33,6 +33,9 @@ export interface TaskRecord {
   readonly containers: readonly ContainerRecord[];
   readonly startTimings: Readonly<Record<string, number>> | null;
   readonly usage: UsageMeter;
+  /** What was last wished while it runs, and what was last answered. None while nothing was. */
+  readonly wish?: TaskWish;
+  readonly adjusted?: Adjusted;
   /** Closed intervals that were not acknowledged yet, oldest first. */
   readonly unackedUsage: readonly UsageRecord[];
 }

@@ -1,6 +1,7 @@
 // The hands of plan.ts: one executor for each kind of step. Each journals what it is about to do or has done, and
 // decides nothing. What throws is tried again later by the task's loop.
 import { type ContainerSpec, stopCodes, type TaskId, type TaskSpec } from '@berth/contract';
+import { adjust, thaw } from './adjust.js';
 import type { Clock } from './clock.js';
 import type { TaskEntry } from './entries.js';
 import { type Journal, JournalFault } from './journal.js';
@@ -91,6 +92,9 @@ export const executors: Executors = {
     if (observed.is === 'exited') noteExit(container, observed.exit);
     memory.unseen.delete(container);
   },
+
+  adjust,
+  thaw,
 
   async cleanup({ taskId, runtime, clock, note }) {
     await runtime.cleanup(taskId);

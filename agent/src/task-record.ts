@@ -1,6 +1,7 @@
 // The life of one task at the agent: what each entry does to its record. A task only moves forward, its times never
 // go backwards, and the first cause of its end is the one that counts.
 import { type StopCode, stateRank, type TaskSpec } from '@berth/contract';
+import { applyAdjustment, isAdjustEntry } from './adjust-record.js';
 import type { ExitFacts, TaskEntry } from './entries.js';
 import { type ContainerRecord, isLive, type ReportedState, type TaskRecord } from './state.js';
 import { closeUsage, cutUsage, newMeter, openUsage, type UsageInterval } from './usage.js';
@@ -69,13 +70,14 @@ export function applyToRecord(record: TaskRecord, entry: LiveEntry): Applied {
     const { meter, closed } = cutUsage(record.usage, entry.atMs);
     return closed ? { record: { ...record, usage: meter }, closed: [closed] } : { record, closed: [] };
   }
+  if (isAdjustEntry(entry)) return applyAdjustment(record, entry);
   const changed = change(record, entry);
   if (changed === record) return { record, closed: [] };
   const told = entry.kind === 'stop-sent' ? record.version : record.version + 1;
   return settleUsage({ ...changed, version: told });
 }
 
-function change(record: TaskRecord, entry: Exclude<LiveEntry, { kind: 'usage-cut' }>): TaskRecord {
+function change(record: TaskRecord, entry: Exclude<LiveEntry, { kind: 'usage-cut' | 'adjust-wanted' | 'adjusted' | 'thawed' }>): TaskRecord {
   switch (entry.kind) {
     case 'preparing':
       return reach(record, 'starting', entry.atMs);

@@ -14,6 +14,8 @@ export interface Cgroups {
   readonly version: CgroupVersion;
   /** Sets limits of a task (`<instance>/<task>`) or a container, and makes the group if there is none. Null leaves as is. */
   limit(group: string, limits: Limits): void;
+  /** Puts processes into a container's group that no OCI runtime has made, and makes it. */
+  join(group: string, pids: readonly number[]): void;
   /** How often the kernel has killed a process of the group for want of memory. 0 if the group is gone. */
   oomKills(group: string): number;
   /** Kills every process in the group and below it, and removes all of it. Safe if it isn't there. */
@@ -21,6 +23,8 @@ export interface Cgroups {
   killAll(group: string): void;
   /** Text of a group's file; '' if the group, the file or, in v1, the controller's hierarchy isn't there. */
   read(controller: string, group: string, file: string): string;
+  /** @throws what the kernel says to it, and ENOENT if there is no such file. */
+  write(controller: string, group: string, file: string, text: string): void;
   /** Names of the groups right below `group`, in whatever hierarchy. */
   children(group: string): string[];
 }
@@ -44,6 +48,8 @@ function cgroupsOf(version: CgroupVersion, hierarchies: readonly string[]): Cgro
     // No more forks, or a fork bomb outruns the loop.
     writeQuietly(join(directoryOf('pids', group), 'pids.max'), '0');
     for (const pid of new Set(directories(group).flatMap(processesBelow))) killQuietly(pid);
+    // In v1 a frozen process dies only when it is let go.
+    if (version === 'v1') writeQuietly(join(directoryOf('freezer', group), 'freezer.state'), 'THAWED');
   };
 
   const make = (group: string) => {
@@ -61,10 +67,18 @@ function cgroupsOf(version: CgroupVersion, hierarchies: readonly string[]): Cgro
         writeFileSync(file, setting.value);
       }
     },
+    join: (group, pids) => {
+      // A new group of cpuset has no CPUs, and takes no process before it was given some.
+      for (const directory of directories(group).filter((path) => !path.startsWith(join(cgroupRoot, 'cpuset')))) {
+        mkdirSync(directory, { recursive: true });
+        for (const pid of pids) writeFileSync(join(directory, 'cgroup.procs'), String(pid));
+      }
+    },
     oomKills: (group) =>
       oomKillsIn(readOrEmpty(join(directoryOf('memory', group), version === 'v2' ? 'memory.events' : 'memory.oom_control'))),
     killAll,
     read: (controller, group, file) => readOrEmpty(join(directoryOf(controller, group), file)),
+    write: (controller, group, file, text) => writeFileSync(join(directoryOf(controller, group), file), text, { flag: 'r+' }),
     remove: async (group) => {
       await removeWithRetries(directories(group), () => killAll(group));
       removeStrayDirectory(group);

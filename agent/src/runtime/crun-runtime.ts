@@ -1,6 +1,6 @@
 // The real container runtime: composes the files of this folder into the port of runtime.ts, and decides nothing.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { type ContainerSpec, limits, type TaskId, type TaskSpec } from '@berth/contract';
+import { type ContainerSpec, ephemeralStorageOf, type TaskId, type TaskSpec } from '@berth/contract';
 import { idRangeOf, parseSubnet } from './addresses.js';
 import { hostnameOf } from './bundle.js';
 import { cgroups } from './cgroup.js';
@@ -9,6 +9,7 @@ import { disks } from './disk.js';
 import { diskWatch } from './disk-watch.js';
 import { type ExitWatch, watchExits } from './exits.js';
 import { inspectHost } from './facts.js';
+import { freezeGroup } from './freezer.js';
 import { images } from './images.js';
 import { type LaunchHost, launch } from './launch.js';
 import { forgetFormerBoot, forgetRun, killStrayMonitors, mountsBelow, settleContainers, tasksOnHost } from './leftovers.js';
@@ -22,10 +23,12 @@ import { requireUsable } from './options-check.js';
 import { pathsOf } from './paths.js';
 import { sandboxPool } from './pool.js';
 import { containersOf, namesIn, readRecord, type SandboxRecord, writeRecord } from './records.js';
-import { ownRlimits } from './rlimits.js';
+import { resizeGroup } from './resize.js';
+import { ownCeilings } from './rlimits.js';
 import { type Prepared, type Runtime, type RuntimeListeners, type Started, TaskStartError } from './runtime.js';
 import { sandboxMaker } from './sandbox.js';
 import { seccompProfile } from './seccomp.js';
+import { signalNumber } from './signals.js';
 import { unmount } from './syscalls.js';
 import { writeTaskFiles } from './task-files.js';
 import { sampleEveryMs, taskStats } from './task-stats.js';
@@ -44,7 +47,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   requireUsable(options);
   const paths = pathsOf(options.instance, options.dataDirectory);
   const groups = cgroups();
-  const report = await inspectHost(options, groups);
+  const report = await inspectHost(options, paths, groups);
   const subnet = parseSubnet(options.subnet);
   const net = network(paths, subnet);
   const disk = disks(paths.disks);
@@ -53,6 +56,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const pool = sandboxPool(maker, options.poolSize, Math.min(subnet.slots, options.uidRanges), options.log);
   const store = images(paths, options);
   const starts = limiter(options.startConcurrency);
+  const signalling = { paths, programs: options.programs };
   const observing = { paths, groups, clock: options.clock };
   const cleaning: CleanupHost = { paths, groups, releaseSlot: pool.release, discardDisk: (slot) => disk.discard(paths.slot(slot)) };
   const launching: LaunchHost = {
@@ -60,7 +64,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     paths,
     groups,
     seccomp: seccompProfile(process.arch),
-    rlimits: ownRlimits(),
+    rlimits: ownCeilings(),
     startByFifo: report.startByFifo,
   };
   const stats = taskStats(paths, groups, options.clock);
@@ -70,7 +74,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const start = async (known: readonly TaskId[], listeners: RuntimeListeners): Promise<void> => {
     forgetFormerBoot(paths, report.facts.bootId);
     for (const directory of [paths.run, paths.slots, paths.tasks]) mkdirSync(directory, { recursive: true, mode: 0o711 });
-    for (const directory of [paths.crunRoot, paths.exits, paths.sockets, paths.taskData, paths.disks, paths.logs])
+    for (const directory of [paths.crunRoot, paths.runscRoot, paths.exits, paths.sockets, paths.taskData, paths.disks, paths.logs])
       mkdirSync(directory, { recursive: true, mode: 0o711 });
     writeFileSync(paths.bootIdFile, report.facts.bootId);
     await store.prepare();
@@ -82,7 +86,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     for (const slot of taken) pool.reserve(slot);
     await net.setUp(taken);
     for (const taskId of tasksOnHost(paths, groups)) {
-      if (isKnown(taskId)) await settleContainers(paths, groups, taskId);
+      if (isKnown(taskId)) await settleContainers({ ...signalling, groups }, taskId);
       else await cleanupTask(cleaning, taskId);
     }
     await maker.remove(maker.present().filter((slot) => !taken.includes(slot)));
@@ -115,7 +119,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     const pulled = performance.now();
     const at = paths.task(spec.taskId);
     const sandbox = readRecord<SandboxRecord>(at.sandbox) ?? (await takeSandbox(at.sandbox));
-    await disk.fit(paths.slot(sandbox.slot), spec.ephemeralStorageMiB ?? limits.ephemeralStorageMiB.default);
+    await disk.fit(paths.slot(sandbox.slot), ephemeralStorageOf(spec));
     const taken = performance.now();
     groups.limit(at.cgroup, { cpuMillis: null, memoryMiB: spec.memoryMiB, pids: spec.pidsLimit });
     writeTaskFiles(at.files, hostnameOf(spec), sandbox.address);
@@ -135,7 +139,14 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     if (!sandbox) throw new TaskStartError('RuntimeFailed', `The task ${task.taskId} was not prepared.`);
     const queued = performance.now();
     const started = await starts(async () => {
-      const request = { task, container, image, slot: sandbox.slot, ids: idRangeOf(sandbox.slot, options.uidBase) };
+      const request = {
+        task,
+        container,
+        image,
+        slot: sandbox.slot,
+        ids: idRangeOf(sandbox.slot, options.uidBase),
+        address: sandbox.address,
+      };
       const waited = performance.now() - queued;
       try {
         const result = await launch(launching, request);
@@ -170,12 +181,15 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     startContainer,
     stopContainer: async (taskId, container) => {
       const image = await store.stored(container.image);
-      signalContainer(paths, taskId, container.name, stopSignalOf(container, image?.config.stopSignal ?? null));
+      await signalContainer(signalling, taskId, container.name, stopSignalOf(container, image?.config.stopSignal ?? null));
     },
     killContainer: async (taskId, container) => {
-      signalContainer(paths, taskId, container, sigkill);
+      await signalContainer(signalling, taskId, container, sigkill);
       if (readRecord(paths.container(taskId, container).record)) groups.killAll(paths.container(taskId, container).cgroup);
     },
+    resize: (spec) => resizeGroup(groups, paths.task(spec.taskId).cgroup, spec),
+    setFrozen: (taskId, frozen) => freezeGroup(groups, paths.task(taskId).cgroup, frozen),
+    signal: (taskId, container, signal) => signalContainer(signalling, taskId, container, signalNumber(signal) ?? 0),
     observe: async (taskId, container) => observeContainer(observing, taskId, container),
     cleanup,
     logs: (taskId, request) => {

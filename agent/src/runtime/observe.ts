@@ -3,6 +3,9 @@ import { statSync } from 'node:fs';
 import type { ContainerSpec } from '@berth/contract';
 import type { Clock } from '../clock.js';
 import type { Cgroups } from './cgroup.js';
+import { signalSandbox } from './gvisor.js';
+import { ociProgram } from './oci-program.js';
+import type { RuntimeOptions } from './options.js';
 import type { Paths } from './paths.js';
 import { isAlive, signalProcess } from './processes.js';
 import { type FailureRecord, readIfThere, readRecord, type StartRecord, writeRecord } from './records.js';
@@ -79,7 +82,19 @@ export function stopSignalOf(container: ContainerSpec, imageSignal: string | nul
   return sigterm;
 }
 
-export function signalContainer(paths: Paths, taskId: string, name: string, signal: number): boolean {
-  const record = readRecord<StartRecord>(paths.container(taskId, name).record);
-  return record !== null && signalProcess(record.process, signal);
+/** To the container's first process. @returns false if it has ended, or never ran. */
+export async function signalContainer(
+  { paths, programs }: { readonly paths: Paths; readonly programs: RuntimeOptions['programs'] },
+  taskId: string,
+  name: string,
+  signal: number,
+): Promise<boolean> {
+  const at = paths.container(taskId, name);
+  const record = readRecord<StartRecord>(at.record);
+  if (!record) return false;
+  // A sandbox's processes are its own kernel's, which SIGKILL ends as a whole.
+  if (record.isolation !== 'sandbox' || signal === sigkill) return signalProcess(record.process, signal);
+  if (!isAlive(record.process)) return false;
+  await signalSandbox(ociProgram('sandbox', programs, paths), at.id, signal);
+  return true;
 }

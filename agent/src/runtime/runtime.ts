@@ -75,6 +75,15 @@ export interface Runtime {
   stopContainer(taskId: TaskId, container: ContainerSpec): Promise<void>;
   /** SIGKILL to every process of the container. */
   killContainer(taskId: TaskId, container: string): Promise<void>;
+  /**
+   * Changes the limits of a running task to those of `spec`, or none of them.
+   * @throws AdjustRefusedError when it uses more memory than it would have.
+   */
+  resize(spec: TaskSpec): Promise<void>;
+  /** Holds all of its processes, or lets them go on. Safe to repeat. @throws AdjustRefusedError when they can't be held. */
+  setFrozen(taskId: TaskId, frozen: boolean): Promise<void>;
+  /** Sends a signal (`SIGHUP`) to the container's first process. @returns false when there is none. */
+  signal(taskId: TaskId, container: string, signal: string): Promise<boolean>;
   observe(taskId: TaskId, container: string): Promise<Observed>;
   /** Removes all that the task has on the host but its logs. Safe twice, and without `prepare`. Kills what runs. */
   cleanup(taskId: TaskId): Promise<void>;
@@ -96,6 +105,14 @@ export interface Runtime {
 export interface RuntimeListeners {
   /** An exit was seen. May be said twice, and late; `observe` is the truth. */
   onExit(taskId: TaskId, container: string, exit: Exit): void;
+}
+
+/** What can't be done to a running task; `message` is for the user, and the task is as it was before. */
+export class AdjustRefusedError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'AdjustRefusedError';
+  }
 }
 
 /** A start that failed in a way the user should read: `message` goes into the task's stopReason. */

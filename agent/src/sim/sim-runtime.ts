@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import type { Capacity, ContainerSpec, LogLine, TaskId, TaskSpec } from '@berth/contract';
 import type { Clock } from '../clock.js';
 import { toInstant } from '../instant.js';
-import { type Exit, type LogRequest, type Runtime, type RuntimeListeners, TaskStartError } from '../runtime/runtime.js';
+import { AdjustRefusedError, type Exit, type LogRequest, type Runtime, type RuntimeListeners, TaskStartError } from '../runtime/runtime.js';
 import { behaviourOf } from './behaviour.js';
 import { addLine, newSimMachine, type SimContainer, type SimMachine } from './sim-machine.js';
-import { simCounters } from './sim-stats.js';
+import { simCounters, simMemoryMiB } from './sim-stats.js';
 
 export interface SimOptions {
   readonly bootId: string;
@@ -71,6 +71,7 @@ export function createSimRuntime({ bootId, capacity, clock, startDelayMs, machin
 
   return {
     facts: { capacity, attributes: { arch: process.arch, runtime: 'sim' }, bootId },
+    diskPressure: null,
     async start(known, given) {
       listeners = given;
       for (const taskId of [...machine.containers.keys()]) if (!known.includes(taskId)) machine.drop(taskId);
@@ -92,6 +93,18 @@ export function createSimRuntime({ bootId, capacity, clock, startDelayMs, machin
     },
     async killContainer(taskId, name) {
       signal(find(taskId, name), 'SIGKILL');
+    },
+    async resize({ taskId, memoryMiB }) {
+      const usedMiB = simMemoryMiB * [...(machine.containers.get(taskId)?.values() ?? [])].filter(({ exit }) => exit === null).length;
+      if (usedMiB > memoryMiB) throw new AdjustRefusedError(`The task uses ${usedMiB} MiB of memory at the moment, more than ${memoryMiB} MiB.`);
+    },
+    async setFrozen() {},
+    async signal(taskId, name, signalName) {
+      const container = find(taskId, name);
+      if (!container || container.exit) return false;
+      say(container, `got ${signalName}`);
+      if (signalName === 'SIGTERM' || signalName === 'SIGKILL') signal(container, signalName);
+      return true;
     },
     async observe(taskId, name) {
       const container = find(taskId, name);

@@ -6,7 +6,10 @@ import type { SimContainer } from './sim-machine.js';
 
 const nsPerMs = 1_000_000;
 const share = 0.1;
-const bytes = 8 * 1024 * 1024;
+const mib = 1024 * 1024;
+/** What each container that runs holds. */
+export const simMemoryMiB = 8;
+const bytes = simMemoryMiB * mib;
 
 export function simCounters(taskId: TaskId, containers: readonly SimContainer[], nowMs: number): TaskCounters | null {
   if (containers.length === 0) return null;
