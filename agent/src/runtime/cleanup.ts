@@ -2,6 +2,7 @@
 // works after a crash at any point, and twice.
 import { rmSync } from 'node:fs';
 import type { Cgroups } from './cgroup.js';
+import { forgetSandbox } from './gvisor.js';
 import { killMonitor } from './monitor.js';
 import type { Paths } from './paths.js';
 import { containersOf, namesIn, readRecord, type SandboxRecord } from './records.js';
@@ -12,6 +13,8 @@ export interface CleanupHost {
   readonly paths: Paths;
   readonly groups: Cgroups;
   readonly releaseSlot: (slot: number) => Promise<void>;
+  /** The last process of a task is gone: what it has written need not reach the host's disk. */
+  readonly discardDisk: (slot: number) => void;
 }
 
 export async function cleanupTask(host: CleanupHost, taskId: string): Promise<void> {
@@ -21,8 +24,9 @@ export async function cleanupTask(host: CleanupHost, taskId: string): Promise<vo
   // Monitors first: one that outlived its container would write an exit file after everything else is gone.
   for (const name of names) killMonitor(paths.container(taskId, name));
   await groups.remove(at.cgroup);
-  for (const name of names) await removeContainerFiles(paths, taskId, name);
   const sandbox = readRecord<SandboxRecord>(at.sandbox);
+  if (sandbox) host.discardDisk(sandbox.slot);
+  for (const name of names) removeContainerFiles(paths, taskId, name);
   if (sandbox) await host.releaseSlot(sandbox.slot);
   await removeTree(at.data);
   // Last, because it holds the record that says which sandbox the task has.
@@ -34,11 +38,12 @@ export async function removeContainer(paths: Paths, groups: Cgroups, taskId: str
   const at = paths.container(taskId, name);
   killMonitor(at);
   await groups.remove(at.cgroup);
-  await removeContainerFiles(paths, taskId, name);
+  removeContainerFiles(paths, taskId, name);
 }
 
-async function removeContainerFiles(paths: Paths, taskId: string, name: string): Promise<void> {
+function removeContainerFiles(paths: Paths, taskId: string, name: string): void {
   const at = paths.container(taskId, name);
-  await cleanupRootfs(at);
+  cleanupRootfs(at);
+  forgetSandbox(paths, at.id);
   for (const path of [at.directory, at.state, at.socket, at.exitFile]) rmSync(path, { recursive: true, force: true });
 }

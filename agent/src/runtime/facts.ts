@@ -1,9 +1,11 @@
 // What kind of machine this is, and whether it can run containers as Berth needs them.
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { arch, cpus, hostname, release, totalmem } from 'node:os';
 import type { Capacity } from '@berth/contract';
 import type { Cgroups } from './cgroup.js';
+import { diskCapacityMiB, diskSpaceAt, takenBytes } from './disk-space.js';
 import type { RuntimeOptions } from './options.js';
+import type { Paths } from './paths.js';
 import { mustRun } from './programs.js';
 import type { HostFacts } from './runtime.js';
 
@@ -17,13 +19,17 @@ const versionTimeoutMs = 10_000;
 const crunVersionsWithFifo = /^1\.8(\.|$)/;
 
 /** Throws an error that says what is missing. */
-export async function inspectHost(options: RuntimeOptions, groups: Cgroups): Promise<HostReport> {
+export async function inspectHost(options: RuntimeOptions, paths: Paths, groups: Cgroups): Promise<HostReport> {
   if (process.getuid?.() !== 0) throw new Error('The agent must be run by root, for it makes namespaces and mounts.');
   requireKernel(release());
   const [crun, conmon] = await Promise.all([versionOf(options.programs.crun), versionOf(options.programs.conmon)]);
+  const runsc = existsSync(options.programs.runsc) ? await versionOf(options.programs.runsc) : null;
   return {
     facts: {
-      capacity: options.capacity ?? capacityOf(cpus().length, totalmem(), options.uidRanges),
+      capacity: {
+        diskMiB: options.diskMiB ?? diskMiBOf(paths),
+        ...(options.capacity ?? capacityOf(cpus().length, totalmem(), options.uidRanges)),
+      },
       attributes: {
         hostname: hostname(),
         arch: arch(),
@@ -31,6 +37,8 @@ export async function inspectHost(options: RuntimeOptions, groups: Cgroups): Pro
         cgroup: groups.version,
         crun,
         conmon,
+        isolation: runsc === null ? 'container' : 'container,sandbox',
+        ...(runsc !== null && { runsc }),
         cpus: String(cpus().length),
       },
       bootId: bootId(),
@@ -55,6 +63,11 @@ function requireKernel(version: string): void {
 async function versionOf(program: string): Promise<string> {
   const text = await mustRun(program, ['--version'], { timeoutMs: versionTimeoutMs });
   return /version (\S+)/.exec(text)?.[1] ?? 'unknown';
+}
+
+function diskMiBOf(paths: Paths): number {
+  mkdirSync(paths.disks, { recursive: true, mode: 0o700 });
+  return diskCapacityMiB(diskSpaceAt(paths.disks), takenBytes(paths.disks));
 }
 
 /** Leaves the system a twentieth of the CPUs, and of the memory a twentieth and at least 256 MiB. */

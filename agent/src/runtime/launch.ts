@@ -3,19 +3,26 @@ import { closeSync, constants, linkSync, mkdirSync, openSync, unlinkSync, writeF
 import { dirname, join } from 'node:path';
 import type { ContainerSpec, TaskSpec } from '@berth/contract';
 import type { IdRange } from './addresses.js';
-import { bundleFor, initArguments, type Rlimit } from './bundle.js';
+import { bundleFor, initArguments } from './bundle.js';
 import type { Cgroups } from './cgroup.js';
 import { bundleFault } from './check-bundle.js';
+import { writeContainerFiles } from './container-files.js';
 import { resolveUser } from './container-user.js';
 import { programFault } from './executable.js';
+import { startSandbox } from './gvisor.js';
+import { sandboxBundle } from './gvisor-bundle.js';
 import type { Image } from './image-store.js';
 import { seenName } from './log-files.js';
 import { CreateError, createContainer } from './monitor.js';
+import { imageFault } from './mount-targets.js';
+import { ociProgram } from './oci-program.js';
 import type { RuntimeOptions } from './options.js';
 import type { Paths } from './paths.js';
+import { descendantsOf } from './processes.js';
 import { mustRun } from './programs.js';
 import { type StartRecord, writeRecord } from './records.js';
-import { prepareRootfs, programKind, readInRootfs } from './rootfs.js';
+import { type RlimitCeilings, rlimitsFor } from './rlimits.js';
+import { linkInRootfs, prepareRootfs, programKind, readInRootfs } from './rootfs.js';
 import { type Started, TaskStartError } from './runtime.js';
 import type { SeccompProfile } from './seccomp.js';
 import { startErrorOf } from './start-failure.js';
@@ -25,7 +32,7 @@ export interface LaunchHost {
   readonly paths: Paths;
   readonly groups: Cgroups;
   readonly seccomp: SeccompProfile;
-  readonly rlimits: readonly Rlimit[];
+  readonly rlimits: RlimitCeilings;
   /** Whether this crun's containers may be let go by writing to their FIFO. */
   readonly startByFifo: boolean;
 }
@@ -36,6 +43,8 @@ export interface LaunchRequest {
   readonly image: Image;
   readonly slot: number;
   readonly ids: IdRange;
+  /** The task's own. */
+  readonly address: string;
 }
 
 const startTimeoutMs = 15_000;
@@ -56,11 +65,11 @@ export async function launch(host: LaunchHost, request: LaunchRequest): Promise<
   const created = await createOrExplain(host, request);
   limitCpu(host, request);
   const waiting = performance.now();
-  const record: StartRecord = { ...created, startedAtMs: options.clock.now() };
+  const record: StartRecord = { ...created, startedAtMs: options.clock.now(), isolation: task.isolation };
   keepSeen(at.log, join(dirname(at.log), seenName(container.name)));
   // From here on the container counts as started. Were it let go first, an agent killed in between would start it twice.
   writeRecord(at.record, record);
-  await letGo(host, at);
+  await letGo(host, request);
   return {
     startedAtMs: record.startedAtMs,
     timings: { bundle: prepared - begun, create: waiting - prepared, letGo: performance.now() - waiting },
@@ -93,7 +102,7 @@ function writeBundle(host: LaunchHost, request: LaunchRequest): void {
   const at = paths.container(task.taskId, container.name);
   const shared = paths.task(task.taskId);
   const sandbox = paths.slot(request.slot);
-  prepareRootfs(at, sandbox.layers, image.layers, request.ids);
+  prepareRootfs(at, join(sandbox.disk, 'containers', container.name), sandbox.layers, image.layers, request.ids);
   const userText = container.user ?? image.config.user;
   const input = {
     task,
@@ -104,11 +113,11 @@ function writeBundle(host: LaunchHost, request: LaunchRequest): void {
       userNamespace: sandbox.user,
       networkNamespace: sandbox.net,
       cgroup: at.cgroup,
-      files: shared.files,
+      files: writeContainerFiles(shared.files, at.files, container, request.address),
       init: host.options.programs.init,
     },
     seccomp: host.seccomp,
-    rlimits: host.rlimits,
+    rlimits: rlimitsFor(container.ulimits, host.rlimits),
   };
   const user = explain(container.name, () =>
     resolveUser(userText, readInRootfs(at.rootfs, '/etc/passwd'), readInRootfs(at.rootfs, '/etc/group')),
@@ -117,9 +126,11 @@ function writeBundle(host: LaunchHost, request: LaunchRequest): void {
   const program = bundle.process.args[container.init ? initArguments : 0] ?? '';
   const wrong = programFault(program, bundle.process.env, bundle.process.cwd, (path) => programKind(at.rootfs, path));
   if (wrong) throw new TaskStartError('TaskFailedToStart', `The container ${container.name} could not be started: ${wrong}.`);
-  const fault = bundleFault(bundle, [shared.directory], [host.options.programs.init]);
+  const allowed = { directories: [shared.directory], files: [host.options.programs.init], rlimits: host.rlimits };
+  const targets = bundle.mounts.map(({ destination }) => destination);
+  const fault = bundleFault(bundle, allowed) ?? imageFault(targets, bundle.process.cwd, (path) => linkInRootfs(at.rootfs, path));
   if (fault) throw new TaskStartError('TaskFailedToStart', `The container ${container.name} was refused: ${fault}.`);
-  writeFileSync(at.config, JSON.stringify(bundle));
+  writeFileSync(at.config, JSON.stringify(task.isolation === 'sandbox' ? sandboxBundle(bundle, request.ids) : bundle));
 }
 
 function explain<T>(container: string, work: () => T): T {
@@ -132,10 +143,17 @@ function explain<T>(container: string, work: () => T): T {
   }
 }
 
+/** gVisor's kernel and its file server, which the monitor has for children. Nothing of the tenant's runs in them yet. */
+function joinGroup({ groups }: LaunchHost, group: string, { process, monitor }: Pick<StartRecord, 'process' | 'monitor'>): void {
+  groups.join(group, [process.pid, ...descendantsOf(monitor.pid).map(({ pid }) => pid)]);
+}
+
 async function createOrExplain(host: LaunchHost, { task, container, image }: LaunchRequest) {
   const at = host.paths.container(task.taskId, container.name);
   try {
-    return await createContainer(host.options, host.paths, at);
+    const created = await createContainer(host.options, host.paths, at, ociProgram(task.isolation, host.options.programs, host.paths));
+    if (task.isolation === 'sandbox') joinGroup(host, at.cgroup, created);
+    return created;
   } catch (error) {
     if (!(error instanceof CreateError)) throw error;
     const oomKilled = host.groups.oomKills(at.cgroup) > 0;
@@ -144,9 +162,12 @@ async function createOrExplain(host: LaunchHost, { task, container, image }: Lau
 }
 
 /** What `crun start` does, without the 20 ms of starting a program: a byte into the FIFO, which is then removed. */
-async function letGo(host: LaunchHost, at: ReturnType<Paths['container']>): Promise<void> {
+async function letGo(host: LaunchHost, { task, container }: LaunchRequest): Promise<void> {
+  const at = host.paths.container(task.taskId, container.name);
+  const oci = ociProgram(task.isolation, host.options.programs, host.paths);
+  if (task.isolation === 'sandbox') return startSandbox(oci, host.paths, at.id);
   if (!host.startByFifo) {
-    await mustRun(host.options.programs.crun, ['--root', host.paths.crunRoot, 'start', at.id], { timeoutMs: startTimeoutMs });
+    await mustRun(oci.program, [...oci.args, 'start', at.id], { timeoutMs: startTimeoutMs });
     return;
   }
   releaseFifo(at.startFifo);

@@ -5,9 +5,12 @@ import { join } from 'node:path';
 import { isId } from '@berth/contract';
 import type { Cgroups } from './cgroup.js';
 import { removeContainer } from './cleanup.js';
+import { startSandbox } from './gvisor.js';
 import { releaseFifo } from './launch.js';
+import { ociProgram } from './oci-program.js';
+import type { RuntimeOptions } from './options.js';
 import type { Paths } from './paths.js';
-import { processOf, signalProcess } from './processes.js';
+import { isAlive, processOf, signalProcess } from './processes.js';
 import { containersOf, namesIn, readIfThere, readOrEmpty, readRecord, type StartRecord } from './records.js';
 import { unmount } from './syscalls.js';
 
@@ -27,7 +30,7 @@ export function forgetFormerBoot(paths: Paths, bootId: string): void {
 
 /** Empties the directory of the instance in /run, but for what the launcher keeps there. */
 export function forgetRun(paths: Paths): void {
-  for (const directory of [paths.crunRoot, paths.exits, paths.sockets, paths.slots, paths.tasks, paths.imageRun]) {
+  for (const directory of [paths.crunRoot, paths.runscRoot, paths.exits, paths.sockets, paths.slots, paths.tasks, paths.imageRun]) {
     for (const target of mountsBelow(directory)) unmount(target);
     rmSync(directory, { recursive: true, force: true });
   }
@@ -35,11 +38,17 @@ export function forgetRun(paths: Paths): void {
 }
 
 /** Settles containers whose start was under way: not let go means gone, let go means it is made sure. */
-export async function settleContainers(paths: Paths, groups: Cgroups, taskId: string): Promise<void> {
+export async function settleContainers(
+  { paths, groups, programs }: { readonly paths: Paths; readonly groups: Cgroups; readonly programs: RuntimeOptions['programs'] },
+  taskId: string,
+): Promise<void> {
   for (const name of containersOf(paths, taskId)) {
     const at = paths.container(taskId, name);
-    if (!readRecord<StartRecord>(at.record)) await removeContainer(paths, groups, taskId, name);
-    else releaseQuietly(at.startFifo);
+    const record = readRecord<StartRecord>(at.record);
+    if (!record) await removeContainer(paths, groups, taskId, name);
+    else if (record.isolation !== 'sandbox') releaseQuietly(at.startFifo);
+    // One whose sandbox can't be started any more has ended, or will be found stuck.
+    else if (isAlive(record.process)) await startSandbox(ociProgram('sandbox', programs, paths), paths, at.id).catch(() => {});
   }
 }
 

@@ -1,6 +1,8 @@
 // Starts a container's monitor (conmon), which has crun create the container and then waits for its end.
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { OciProgram } from './oci-program.js';
 import type { RuntimeOptions } from './options.js';
 import type { Paths } from './paths.js';
 import { descendantsOf, type ProcessId, processOf, signalProcess } from './processes.js';
@@ -30,8 +32,9 @@ export async function createContainer(
   options: RuntimeOptions,
   paths: Paths,
   at: ContainerPaths,
+  oci: OciProgram,
 ): Promise<{ process: ProcessId; monitor: ProcessId }> {
-  const answer = await askMonitor(options, paths, at);
+  const answer = await askMonitor(options, paths, at, oci);
   const monitor = monitorOf(at);
   const created = answer.pid > 0 ? processOf(answer.pid) : null;
   if (created && monitor) return { process: created, monitor };
@@ -46,9 +49,9 @@ interface Answer {
 }
 
 /** conmon answers on the descriptor named by _OCI_SYNCPIPE with one line of JSON: a pid, or −1 and a message. */
-function askMonitor(options: RuntimeOptions, paths: Paths, at: ContainerPaths): Promise<Answer> {
+function askMonitor(options: RuntimeOptions, paths: Paths, at: ContainerPaths, oci: OciProgram): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const child = spawn(options.programs.conmon, monitorArgs(options, paths, at), {
+    const child = spawn(options.programs.conmon, monitorArgs(options, paths, at, oci), {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
       env: { PATH: process.env.PATH, _OCI_SYNCPIPE: '3', LC_ALL: 'C' },
       cwd: '/',
@@ -61,7 +64,8 @@ function askMonitor(options: RuntimeOptions, paths: Paths, at: ContainerPaths): 
     };
     const pipe = child.stdio[3] as NodeJS.ReadableStream & { destroy(): void };
     const timer = setTimeout(
-      () => finish({ pid: -1, message: `crun did not answer within ${options.createTimeoutMs / 1000} s`, timedOut: true }),
+      () =>
+        finish({ pid: -1, message: `${basename(oci.program)} did not answer within ${options.createTimeoutMs / 1000} s`, timedOut: true }),
       options.createTimeoutMs,
     );
     child.once('error', (error) => {
@@ -88,12 +92,12 @@ export function parseAnswer(line: string): Answer {
   }
 }
 
-function monitorArgs(options: RuntimeOptions, paths: Paths, at: ContainerPaths): string[] {
+function monitorArgs(options: RuntimeOptions, paths: Paths, at: ContainerPaths, { program, args }: OciProgram): string[] {
   return [
-    ['--api-version', '1', '-c', at.id, '-u', at.id, '-r', options.programs.crun, '-b', at.directory],
+    ['--api-version', '1', '-c', at.id, '-u', at.id, '-r', program, '-b', at.directory],
     ['-p', at.pidFile, '-P', at.monitorPidFile, '--exit-dir', paths.exits, '--socket-dir-path', paths.sockets],
     ['-l', `k8s-file:${at.log}`, '--log-size-max', String(hardLogLimit(options)), '--no-sync-log', '--log-level', 'error'],
-    ['--runtime-arg', '--root', '--runtime-arg', paths.crunRoot, '--runtime-arg', '--cgroup-manager=cgroupfs'],
+    args.flatMap((arg) => ['--runtime-arg', arg]),
   ].flat();
 }
 

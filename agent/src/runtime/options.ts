@@ -21,8 +21,8 @@ export interface RuntimeOptions {
   readonly imagePullTimeoutMs: number;
   /** How long crun may take to create a container before it counts as hung. */
   readonly createTimeoutMs: number;
-  /** Absolute paths of what runs containers; `init` is a static program that is mounted into them as PID 1. */
-  readonly programs: { readonly conmon: string; readonly crun: string; readonly init: string };
+  /** Absolute paths of what runs containers; `init` is a static program that is mounted into them as PID 1. `runsc` may be missing. */
+  readonly programs: { readonly conmon: string; readonly crun: string; readonly runsc: string; readonly init: string };
   /** Sandboxes (namespaces, address) kept ready ahead of need. */
   readonly poolSize: number;
   /** How many containers may be in the middle of their start at one time. */
@@ -30,6 +30,8 @@ export interface RuntimeOptions {
   readonly logs: LogLimits;
   /** Null: the machine's own size less a reserve for the system. */
   readonly capacity: Capacity | null;
+  /** What tasks' disks and volumes may hold together. Null: what the disk has free at the start, less a reserve. */
+  readonly diskMiB: number | null;
   readonly clock: Clock;
   /** Tells of things that are worth a line in the agent's log and are nobody's exception. */
   readonly log: RuntimeLog;
@@ -65,9 +67,10 @@ export const runtimeDefaults = {
   registryAuthFile: null,
   imagePullTimeoutMs: 10 * 60_000,
   createTimeoutMs: 30_000,
-  programs: { conmon: '/usr/bin/conmon', crun: '/usr/bin/crun', init: '/usr/bin/catatonit' },
+  programs: { conmon: '/usr/bin/conmon', crun: '/usr/bin/crun', runsc: '/usr/bin/runsc', init: '/usr/bin/catatonit' },
   poolSize: 16,
   startConcurrency: 3,
   logs: { maxFileBytes: 10 * 1024 * 1024, maxRotatedFiles: 3, retentionMs: 7 * 24 * 3_600_000, maxTotalBytes: 2 * 1024 ** 3 },
   capacity: null,
+  diskMiB: null,
 } as const satisfies Partial<RuntimeOptions>;

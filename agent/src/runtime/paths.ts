@@ -14,6 +14,7 @@ export function pathsOf(instance: string, dataDirectory: string) {
     run,
     bootIdFile: join(run, 'boot-id'),
     crunRoot: join(run, 'crun'),
+    runscRoot: join(run, 'runsc'),
     exits: join(run, 'exits'),
     /** conmon's sockets. A path of a socket has 108 bytes, and conmon unlinks what has the container's name in it. */
     sockets: join(run, 's'),
@@ -25,6 +26,7 @@ export function pathsOf(instance: string, dataDirectory: string) {
     /** What pulls that are under way have on disk beside the store. */
     pulls: join(data, 'pulls'),
     taskData: join(data, 'tasks'),
+    disks: join(data, 'disks'),
     logs: join(data, 'logs'),
     bridge: `${instance}0`,
     vethPrefix: `${instance}v`,
@@ -36,6 +38,9 @@ export function pathsOf(instance: string, dataDirectory: string) {
         user: join(directory, 'user'),
         net: join(directory, 'net'),
         layers: join(directory, 'l'),
+        /** The task's disk, and the file that it is in. */
+        disk: join(directory, 'disk'),
+        diskImage: join(data, 'disks', `${slot}.img`),
         veth: `${instance}v${slot}`,
       };
     },
@@ -62,12 +67,12 @@ export function pathsOf(instance: string, dataDirectory: string) {
         /** Sessions that run in it, each a directory named by its id. */
         execs: join(directory, 'exec'),
         rootfs: join(directory, 'rootfs'),
+        /** Its own of the task's files, if it asks for any. */
+        files: join(directory, 'files'),
         exitFile: join(run, 'exits', id),
         state: join(run, 'crun', id),
         startFifo: join(run, 'crun', id, 'exec.fifo'),
         socket: join(run, 's', id),
-        upper: join(data, 'tasks', taskId, name, 'upper'),
-        work: join(data, 'tasks', taskId, name, 'work'),
         log: join(data, 'logs', taskId, `${name}.log`),
         cgroup: `${instance}/${taskId}/${name}`,
       };

@@ -1,6 +1,7 @@
 // The small files in which the runtime tells its next life what it has made. Each is written whole or not at all.
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Isolation } from '@berth/contract';
 import type { Paths } from './paths.js';
 import type { ProcessId } from './processes.js';
 
@@ -14,6 +15,8 @@ export interface StartRecord {
   readonly process: ProcessId;
   readonly monitor: ProcessId;
   readonly startedAtMs: number;
+  /** Absent in records of before there were two tiers. */
+  readonly isolation?: Isolation;
 }
 
 /** Why an exit code will never come: our means of watching the container are gone. */
