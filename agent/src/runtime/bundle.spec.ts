@@ -1,7 +1,7 @@
 import type { ContainerSpec, TaskId } from '@berth/contract';
 import { describe, expect, it } from 'vitest';
 import { containerSpec, taskSpec } from '../../test/tasks.js';
-import { type BundleInput, bundleFor, capabilities, maskedPaths } from './bundle.js';
+import { type BundleInput, bundleFor, maskedPaths, readonlyPaths } from './bundle.js';
 import { bundleFault } from './check-bundle.js';
 import type { ImageConfig } from './image-store.js';
 import { seccompProfile } from './seccomp.js';
@@ -38,7 +38,13 @@ function input(more: Partial<ContainerSpec> = {}, change: Partial<BundleInput> =
   };
 }
 
-const faultOf = (bundle: ReturnType<typeof bundleFor>) => bundleFault(bundle, [directory], ['/usr/bin/catatonit']);
+const allowed = { directories: [directory], files: ['/usr/bin/catatonit'], rlimits: { RLIMIT_NOFILE: 2 } };
+const faultOf = (bundle: ReturnType<typeof bundleFor>) => bundleFault(bundle, allowed);
+/** Docker's default set without the three that reach past the task: NET_RAW, MKNOD, AUDIT_WRITE. */
+const usual = [
+  ...['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_FSETID', 'CAP_KILL', 'CAP_NET_BIND_SERVICE'],
+  ...['CAP_SETFCAP', 'CAP_SETGID', 'CAP_SETPCAP', 'CAP_SETUID', 'CAP_SYS_CHROOT'],
+];
 
 describe('bundleFor', () => {
   it.each([
@@ -75,17 +81,48 @@ describe('bundleFor', () => {
 
   it('gives root a few capabilities and other users none', () => {
     expect(bundleFor(input()).process.capabilities).toEqual({
-      bounding: [...capabilities],
-      permitted: [...capabilities],
-      effective: [...capabilities],
+      bounding: usual,
+      permitted: usual,
+      effective: usual,
       inheritable: [],
       ambient: [],
     });
     const other = bundleFor(input({}, { user: { uid: 1, gid: 1, additionalGids: [], home: '/' } }));
     expect(other.process.capabilities).toMatchObject({ permitted: [], effective: [], inheritable: [], ambient: [] });
-    for (const dangerous of ['CAP_SYS_ADMIN', 'CAP_NET_RAW', 'CAP_MKNOD', 'CAP_AUDIT_WRITE', 'CAP_NET_ADMIN', 'CAP_SYS_PTRACE']) {
-      expect(capabilities).not.toContain(dangerous);
-    }
+  });
+
+  it.each([
+    [{ add: [], drop: ['KILL'] }, usual.filter((name) => name !== 'CAP_KILL')],
+    [{ add: [], drop: ['ALL'] }, []],
+    [{ add: ['NET_BIND_SERVICE'], drop: ['ALL'] }, ['CAP_NET_BIND_SERVICE']],
+    [{ add: ['CAP_NET_RAW'], drop: ['CAP_SYS_CHROOT'] }, [...usual.filter((name) => name !== 'CAP_SYS_CHROOT'), 'CAP_NET_RAW']],
+    [{ add: ['CHOWN'], drop: ['NET_ADMIN'] }, usual],
+  ])('takes %j to and from the usual capabilities', (capabilities, held) => {
+    expect(bundleFor(input({ capabilities })).process.capabilities).toMatchObject({ bounding: held, effective: held });
+  });
+
+  it('hands on what the container asks for', () => {
+    const tmpfs = { mode: '0750', uid: 1, gid: 2, sizeMiB: 3, exec: false };
+    const bundle = bundleFor(
+      input({
+        hostname: 'own',
+        tty: true,
+        shmSizeMiB: 7,
+        sysctls: { 'kernel.shmmax': '1' },
+        tmpfs: [
+          { ...tmpfs, path: '/run/deep' },
+          { ...tmpfs, path: '/run', exec: true },
+        ],
+      }),
+    );
+    expect(bundle).toMatchObject({ hostname: 'own', process: { terminal: true }, linux: { sysctl: { 'kernel.shmmax': '1' } } });
+    expect(bundle.process.env).toEqual(expect.arrayContaining(['HOSTNAME=own', 'TERM=xterm']));
+    expect(bundle.mounts.find(({ destination }) => destination === '/dev/shm')?.options).toContain('size=7m');
+    expect(bundle.mounts.filter(({ destination }) => destination.startsWith('/run'))).toEqual([
+      { destination: '/run', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'size=3m', 'mode=0750', 'uid=1', 'gid=2'] },
+      expect.objectContaining({ destination: '/run/deep', options: expect.arrayContaining(['noexec']) }),
+    ]);
+    expect(faultOf(bundle)).toBeNull();
   });
 
   it('falls back to / for a working directory that is no absolute path', () => {
@@ -105,28 +142,61 @@ describe('bundleFault', () => {
     change(bundle);
     return faultOf(bundle);
   };
-  const bind = (source: string) => ({ destination: '/mnt', type: 'bind', source, options: ['bind'] });
+  const safe = ['bind', 'nosuid', 'nodev'];
+  const bind = (source: string, destination = '/mnt', options = safe) => ({ destination, type: 'bind', source, options });
+  const tmpfs = (destination: string, options = safe) => ({ destination, type: 'tmpfs', source: 'tmpfs', options });
+  const without = (bundle: Broken, destination: string) => bundle.mounts.filter((mount) => mount.destination !== destination);
 
   it.each<[string, (bundle: Broken) => void, RegExp]>([
     ['a root elsewhere', (b) => (b.root.path = '/'), /none of ours/],
     ['a root by way of ..', (b) => (b.root.path = `${directory}/../../../..`), /none of ours/],
     ['a host directory', (b) => b.mounts.push(bind('/etc')), /mounts \/etc/],
     ['a sibling with a longer name', (b) => b.mounts.push(bind(`${directory}y/files`)), /mounts/],
-    ['nothing on /dev', (b) => (b.mounts = b.mounts.filter((mount) => mount.destination !== '/dev')), /nothing is mounted on \/dev/],
+    ['a host file under another type', (b) => b.mounts.push({ ...tmpfs('/mnt'), source: '/dev/sda' }), /mounts \/dev\/sda/],
+    ['a disk', (b) => b.mounts.push({ ...tmpfs('/mnt'), type: 'ext4' }), /mounts a ext4/],
+    ['a file system over another', (b) => b.mounts.push({ ...tmpfs('/mnt'), type: 'overlay' }), /mounts a overlay/],
+    ['a mount on the root', (b) => b.mounts.push(tmpfs('/')), /something on \//],
+    ['a mount by way of ..', (b) => b.mounts.push(tmpfs('/tmp/../proc')), /something on/],
+    ['a tmpfs on /proc', (b) => b.mounts.push(tmpfs('/proc')), /tmpfs on \/proc/],
+    ['a tmpfs that hides a masked path', (b) => b.mounts.push(tmpfs('/proc/sys')), /tmpfs on \/proc\/sys/],
+    ['a tmpfs in /sys', (b) => b.mounts.push(tmpfs('/sys/fs')), /tmpfs on \/sys\/fs/],
+    ['a bind into /dev', (b) => b.mounts.push(bind(`${directory}/files/hosts`, '/dev/sda')), /bind on \/dev\/sda/],
+    ['set-user-id programs', (b) => b.mounts.push(tmpfs('/mnt', ['nodev'])), /change their user/],
+    ['devices in a volume', (b) => b.mounts.push(bind(`${directory}/v/1`, '/mnt', ['nosuid'])), /devices on \/mnt/],
+    [
+      'a writable /sys',
+      (b) => (b.mounts = b.mounts.map((m) => ({ ...m, options: m.options.filter((o) => o !== 'ro') }))),
+      /\/sys may be written/,
+    ],
+    ['nothing on /dev', (b) => (b.mounts = without(b, '/dev')), /nothing is mounted on \/dev/],
+    ['nothing on /proc', (b) => (b.mounts = without(b, '/proc')), /nothing is mounted on \/proc/],
     [
       'a directory of /dev that is bound',
       (b) => (b.mounts = b.mounts.map((m) => (m.destination === '/dev' ? { ...m, type: 'bind', source: `${directory}/d` } : m))),
-      /nothing is mounted on \/dev/,
+      /bind on \/dev/,
     ],
     ['a cwd in /proc', (b) => (b.process.cwd = '/proc/self/fd/8'), /working directory/],
+    ['a cwd in /dev/fd', (b) => (b.process.cwd = '/dev/fd/8'), /working directory/],
     ['a cwd in /proc by way of ..', (b) => (b.process.cwd = '/tmp/../proc/self'), /working directory/],
-    ['one capability more', (b) => b.process.capabilities.bounding.push('CAP_SYS_ADMIN' as never), /CAP_SYS_ADMIN/],
-    ['ambient capabilities', (b) => b.process.capabilities.ambient.push('CAP_CHOWN' as never), /pass on/],
+    ['a limit above the agent’s own', (b) => (b.process.rlimits = [{ type: 'RLIMIT_NOFILE', soft: 1, hard: 3 }]), /NOFILE is higher/],
+    ['a soft limit above the hard one', (b) => (b.process.rlimits = [{ type: 'RLIMIT_NOFILE', soft: 2, hard: 1 }]), /NOFILE is higher/],
+    ['a limit nobody knows of', (b) => (b.process.rlimits = [{ type: 'RLIMIT_AS', soft: 1, hard: 1 }]), /AS is higher/],
+    ['one capability more', (b) => b.process.capabilities.bounding.push('CAP_SYS_ADMIN'), /CAP_SYS_ADMIN/],
+    ['ambient capabilities', (b) => b.process.capabilities.ambient.push('CAP_CHOWN'), /pass on/],
+    ['inheritable capabilities', (b) => b.process.capabilities.inheritable.push('CAP_CHOWN'), /pass on/],
     ['new privileges', (b) => (b.process.noNewPrivileges = false), /gain privileges/],
     ['no filter', (b) => (b.linux.seccomp = { ...b.linux.seccomp, syscalls: [] }), /filter/],
     ['the host’s pids', (b) => (b.linux.namespaces = b.linux.namespaces.filter(({ type }) => type !== 'pid')), /pid namespace/],
     ['the host’s ids', (b) => (b.linux.namespaces = b.linux.namespaces.filter(({ type }) => type !== 'user')), /user namespace/],
+    [
+      'pids of another container',
+      (b) => (b.linux.namespaces = b.linux.namespaces.map((n) => (n.type === 'pid' ? { type: 'pid', path: '/proc/1/ns/pid' } : n))),
+      /joins a pid namespace/,
+    ],
+    ['devices of the host', (b) => (b.linux.resources.devices = []), /devices of the host/],
+    ['a setting of the kernel', (b) => (b.linux.sysctl = { 'kernel.core_pattern': 'x' }), /sets kernel\.core_pattern/],
     ['an open /proc/kcore', (b) => (b.linux.maskedPaths = maskedPaths.filter((path) => path !== '/proc/kcore')), /kcore/],
+    ['a writable /proc/sys', (b) => (b.linux.readonlyPaths = readonlyPaths.filter((path) => path !== '/proc/sys')), /\/proc\/sys may be/],
   ])('refuses %s', (_what, change, fault) => {
     expect(broken(change)).toMatch(fault);
   });

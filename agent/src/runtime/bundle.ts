@@ -1,5 +1,5 @@
 // Makes the OCI runtime configuration of one container. Pure: whatever it says about the host comes as an argument.
-import type { ContainerSpec, TaskSpec } from '@berth/contract';
+import { type ContainerSpec, effectiveCapabilities, type TaskSpec } from '@berth/contract';
 import type { ContainerUser } from './container-user.js';
 import type { ImageConfig } from './image-store.js';
 import type { SeccompProfile } from './seccomp.js';
@@ -23,7 +23,7 @@ export interface BundleInput {
   readonly user: ContainerUser;
   readonly places: BundlePlaces;
   readonly seccomp: SeccompProfile;
-  /** The agent's own limits: without CAP_SYS_RESOURCE none can be raised above them. */
+  /** As rlimits.ts has made them of the definition's and the agent's own. */
   readonly rlimits: readonly Rlimit[];
 }
 
@@ -41,21 +41,6 @@ interface Mount {
 }
 
 export type Bundle = ReturnType<typeof bundleFor>;
-
-/** Docker's default set without the three that reach past the task: NET_RAW, MKNOD, AUDIT_WRITE. */
-export const capabilities = [
-  'CAP_CHOWN',
-  'CAP_DAC_OVERRIDE',
-  'CAP_FOWNER',
-  'CAP_FSETID',
-  'CAP_KILL',
-  'CAP_NET_BIND_SERVICE',
-  'CAP_SETFCAP',
-  'CAP_SETGID',
-  'CAP_SETPCAP',
-  'CAP_SETUID',
-  'CAP_SYS_CHROOT',
-] as const;
 
 export const maskedPaths = [
   '/proc/acpi',
@@ -78,24 +63,27 @@ export const initPath = '/dev/init';
 /** How many arguments the init takes before those of the program itself. */
 export const initArguments = 2;
 const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-const shmBytes = 64 * 1024 * 1024;
+const ownTerminal = 'TERM=xterm';
 
 /**
  * @throws Error when neither definition nor image says what to run, in words for the task's owner.
  */
 export function bundleFor(input: BundleInput) {
   const { container, user, places } = input;
+  const held = effectiveCapabilities(container.capabilities).map((name) => `CAP_${name}`);
+  // A process that doesn't start as root has no capabilities, as execve itself would have it.
+  const own = user.uid === 0 ? held : [];
   return {
     ociVersion: '1.0.2',
     root: { path: places.rootfs, readonly: container.readonlyRootFilesystem },
-    hostname: hostnameOf(input.task),
+    hostname: containerHostname(input.task, container),
     process: {
-      terminal: false,
+      terminal: container.tty,
       user: { uid: user.uid, gid: user.gid, umask: 0o022, additionalGids: [...user.additionalGids] },
       args: argvOf(input),
       env: environmentOf(input),
       cwd: workingDirectoryOf(input),
-      capabilities: { bounding: [...capabilities], permitted: rootOnly(user), effective: rootOnly(user), inheritable: [], ambient: [] },
+      capabilities: { bounding: [...held], permitted: [...own], effective: [...own], inheritable: [] as string[], ambient: [] as string[] },
       rlimits: input.rlimits,
       noNewPrivileges: true,
     },
@@ -112,16 +100,12 @@ export function bundleFor(input: BundleInput) {
       ],
       cgroupsPath: `/${places.cgroup}`,
       resources: { devices: [{ allow: false, access: 'rwm' }] },
+      sysctl: { ...container.sysctls },
       seccomp: input.seccomp,
       maskedPaths: [...maskedPaths],
       readonlyPaths: [...readonlyPaths],
     },
   };
-}
-
-/** A process that doesn't start as root has no capabilities, as execve itself would have it. */
-function rootOnly(user: ContainerUser): string[] {
-  return user.uid === 0 ? [...capabilities] : [];
 }
 
 /** The definition's entry point replaces the image's, and then the image's command doesn't count either: as in Docker. */
@@ -135,7 +119,8 @@ function argvOf({ container, image }: BundleInput): string[] {
 
 function environmentOf({ container, image, user, task }: BundleInput): string[] {
   const merged = new Map<string, string>();
-  for (const line of [defaultPath, `HOME=${user.home}`, `HOSTNAME=${hostnameOf(task)}`, ...image.environment]) {
+  const given = [defaultPath, `HOME=${user.home}`, `HOSTNAME=${containerHostname(task, container)}`];
+  for (const line of [...given, ...(container.tty ? [ownTerminal] : []), ...image.environment]) {
     const equals = line.indexOf('=');
     if (equals > 0 && !line.includes('\0')) merged.set(line.slice(0, equals), line.slice(equals + 1));
   }
@@ -151,6 +136,10 @@ function workingDirectoryOf({ container, image }: BundleInput): string {
 /** The task's name if it has one, else its short id: what `hostname` says and logs show. */
 export function hostnameOf(task: Pick<TaskSpec, 'name' | 'taskId'>): string {
   return task.name ?? task.taskId.slice(0, 8);
+}
+
+export function containerHostname(task: Pick<TaskSpec, 'name' | 'taskId'>, container: Pick<ContainerSpec, 'hostname'>): string {
+  return container.hostname ?? hostnameOf(task);
 }
 
 function mountsOf({ container, places }: BundleInput): Mount[] {
@@ -171,10 +160,17 @@ function mountsOf({ container, places }: BundleInput): Mount[] {
       source: 'devpts',
       options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
     },
-    { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${shmBytes}`] },
+    {
+      destination: '/dev/shm',
+      type: 'tmpfs',
+      source: 'shm',
+      options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${container.shmSizeMiB}m`],
+    },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'] },
+    // What lies deeper comes later, or it would be hidden.
+    ...[...container.tmpfs].sort((a, b) => a.path.length - b.path.length).map(tmpfsMount),
     file('hosts'),
     file('hostname'),
     file('resolv.conf'),
@@ -182,4 +178,9 @@ function mountsOf({ container, places }: BundleInput): Mount[] {
       ? [{ destination: initPath, type: 'bind', source: places.init, options: ['bind', 'rprivate', 'ro', 'nosuid', 'nodev'] }]
       : []),
   ];
+}
+
+function tmpfsMount({ path, sizeMiB, mode, uid, gid, exec }: ContainerSpec['tmpfs'][number]): Mount {
+  const options = ['nosuid', 'nodev', ...(exec ? [] : ['noexec']), `size=${sizeMiB}m`, `mode=${mode}`, `uid=${uid}`, `gid=${gid}`];
+  return { destination: path, type: 'tmpfs', source: 'tmpfs', options };
 }

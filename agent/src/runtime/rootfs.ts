@@ -1,30 +1,30 @@
 // A container's root file system: the image's layers, read through the task's own id mapping, below a writable layer.
-import { chownSync, closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { chownSync, closeSync, fstatSync, mkdirSync, openSync, readlinkSync, readSync } from 'node:fs';
+import { join } from 'node:path';
 import type { IdRange } from './addresses.js';
 import type { ProgramKind } from './executable.js';
-import { removeTree } from './remove-tree.js';
 import { mount, openInRoot, unmount } from './syscalls.js';
 
 export interface RootfsPlace {
   readonly rootfs: string;
-  readonly upper: string;
-  readonly work: string;
 }
 
 const maxMountOptionBytes = 4095;
 const maxFileBytes = 1024 * 1024;
 
 /**
- * Mounts the root file system. `layersDirectory` is the sandbox's id-mapped mount of the store.
+ * Mounts the root file system. `layersDirectory` is the sandbox's id-mapped mount of the store; `writable` is the
+ * container's directory on the task's disk, which takes everything that it writes.
  * @throws Error if the image has more layers than a mount's options can name (about 140).
  */
-export function prepareRootfs(at: RootfsPlace, layersDirectory: string, layers: readonly string[], ids: IdRange): void {
-  for (const directory of [at.upper, at.work]) {
+export function prepareRootfs(at: RootfsPlace, writable: string, layersDirectory: string, layers: readonly string[], ids: IdRange): void {
+  const [upper, work] = [join(writable, 'upper'), join(writable, 'work')];
+  for (const directory of [upper, work]) {
     mkdirSync(directory, { recursive: true, mode: 0o755 });
     chownSync(directory, ids.first, ids.first);
   }
   mkdirSync(at.rootfs, { recursive: true });
-  const options = `lowerdir=${layers.map((layer) => `l/${layer}`).join(':')},upperdir=${at.upper},workdir=${at.work}`;
+  const options = `lowerdir=${layers.map((layer) => `l/${layer}`).join(':')},upperdir=${upper},workdir=${work}`;
   if (Buffer.byteLength(options) > maxMountOptionBytes)
     throw new Error(`The image has ${layers.length} layers, more than one mount can name. Rebuild it with fewer.`);
   // Paths relative to the store leave room for about 140 layers in the one page that mount(2) takes. Nothing else runs
@@ -38,10 +38,9 @@ export function prepareRootfs(at: RootfsPlace, layersDirectory: string, layers: 
   }
 }
 
-/** Safe twice, and without prepareRootfs. The writable layer is the task's data and goes with it. */
-export async function cleanupRootfs(at: RootfsPlace): Promise<void> {
+/** Safe twice, and without prepareRootfs. The writable layer goes with the task's disk. */
+export function cleanupRootfs(at: RootfsPlace): void {
   while (unmount(at.rootfs));
-  for (const directory of [at.upper, at.work]) await removeTree(directory);
 }
 
 /**
@@ -55,6 +54,16 @@ export function readInRootfs(rootfs: string, path: string): string {
     return fd === null ? '' : readAndClose(fd);
   } finally {
     closeSync(root);
+  }
+}
+
+/** Text of the link at a path of the container, or null if it is none. No directory above it may be a link. */
+export function linkInRootfs(rootfs: string, path: string): string | null {
+  try {
+    return readlinkSync(`${rootfs}${path}`);
+  } catch (error) {
+    if (['EINVAL', 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
+    throw error;
   }
 }
 

@@ -7,7 +7,6 @@ import { parseAnswer } from './monitor.js';
 import { containerId } from './paths.js';
 import { parseStat } from './processes.js';
 import { pullFailure } from './pull-failure.js';
-import { rlimitsWithin } from './rlimits.js';
 import { signalNumber, signalOfExitCode } from './signals.js';
 import { resolverText } from './task-files.js';
 
@@ -150,17 +149,6 @@ describe('resolverText', () => {
 
   it('says so if there is no other', () => {
     expect(resolverText(['nameserver 127.0.0.53\n'])).toMatch(/^# This host has no name server/);
-  });
-});
-
-describe('rlimitsWithin', () => {
-  it('never goes above the agent’s own', () => {
-    const own =
-      'Max core file size        unlimited            unlimited            bytes\nMax open files            1024                 20000                files\n';
-    expect(rlimitsWithin(own)).toEqual([
-      { type: 'RLIMIT_NOFILE', soft: 20_000, hard: 20_000 },
-      { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
-    ]);
   });
 });
 
