@@ -14,6 +14,8 @@ export interface BundlePlaces {
   /** Where hosts, hostname and resolv.conf of the task are. */
   readonly files: string;
   readonly init: string;
+  /** A static busybox for copying files in and out; null if this host has none. */
+  readonly toolbox?: string | null;
 }
 
 export interface BundleInput {
@@ -60,10 +62,14 @@ export const maskedPaths = [
 export const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'] as const;
 
 export const initPath = '/dev/init';
+/** What copies files in and out; by its name it knows itself. */
+export const toolboxPath = '/dev/busybox';
 /** How many arguments the init takes before those of the program itself. */
 export const initArguments = 2;
 const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const ownTerminal = 'TERM=xterm';
+/** When the whole host runs out of memory, a task's process goes before the agent and the system (proc(5)). */
+const tasksFirst = 500;
 
 /**
  * @throws Error when neither definition nor image says what to run, in words for the task's owner.
@@ -86,6 +92,7 @@ export function bundleFor(input: BundleInput) {
       capabilities: { bounding: [...held], permitted: [...own], effective: [...own], inheritable: [] as string[], ambient: [] as string[] },
       rlimits: input.rlimits,
       noNewPrivileges: true,
+      oomScoreAdj: tasksFirst,
     },
     mounts: mountsOf(input),
     linux: {
@@ -176,6 +183,9 @@ function mountsOf({ container, places }: BundleInput): Mount[] {
     file('resolv.conf'),
     ...(container.init
       ? [{ destination: initPath, type: 'bind', source: places.init, options: ['bind', 'rprivate', 'ro', 'nosuid', 'nodev'] }]
+      : []),
+    ...(places.toolbox
+      ? [{ destination: toolboxPath, type: 'bind', source: places.toolbox, options: ['bind', 'rprivate', 'ro', 'nosuid', 'nodev'] }]
       : []),
   ];
 }

@@ -1,0 +1,70 @@
+// Whatever a container uses up is its own: processes, memory, shared memory, disk. A neighbour that runs meanwhile goes
+// on, and the host starts another task right after.
+import type { Isolation } from '@berth/contract';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { type AttackHost, attackHost, skipWithout, tierSize, tiers } from '../support/attack-host.js';
+import { containerSpec, runToEnd, startTask, taskSpec } from '../support/runtime-task.js';
+
+let host: AttackHost;
+let neighbour: ReturnType<typeof taskSpec>;
+
+beforeAll(async () => {
+  host = await attackHost();
+  neighbour = sh('container', 'i=0; while :; do i=$((i+1)); echo $i >/tmp/beat; sleep 0.1; done');
+  await startTask(host.runtime, neighbour);
+});
+afterAll(() => host?.destroy());
+
+const sh = (tier: Isolation, script: string, more = {}) =>
+  taskSpec([containerSpec(host.image, ['sh', '-c', script])], { ...tierSize(tier), ...more });
+
+const beat = async () =>
+  Number(await host.runtime.sh(`cat /run/${host.runtime.instance}/tasks/${neighbour.taskId}/containers/main/rootfs/tmp/beat || echo 0`));
+
+let before = 0;
+beforeEach(async () => {
+  before = await beat();
+});
+
+/** The neighbour lives on, and there is room for a new task. */
+async function expectUnharmed(): Promise<void> {
+  expect((await runToEnd(host.runtime, sh('container', 'echo alive'))).stdout).toBe('alive\n');
+  await expect.poll(beat, { timeout: 20_000 }).toBeGreaterThan(before);
+}
+
+for (const tier of tiers) {
+  it(`probe ${tier}: a fork bomb meets the task's own limit`, async (context) => {
+    skipWithout(tier, context);
+    // Inside gVisor processes are its kernel's own: what is limited there is threads of the host.
+    const script =
+      'my $n = 0; while ($n < 5000) { my $p = fork; last unless defined $p; if (!$p) { sleep 100 } $n++ } print "$n $!\\n"; kill "KILL", -$$';
+    const task = taskSpec([containerSpec(host.image, ['perl', '-e', `$| = 1; ${script}`])], {
+      ...tierSize(tier),
+      pidsLimit: tier === 'sandbox' ? 512 : 64,
+    });
+    const { stdout, exit } = await runToEnd(host.runtime, task);
+    if (tier === 'container') expect(stdout).toMatch(/^\d\d Resource temporarily unavailable/);
+    else expect([exit.exitCode === 0, Number(stdout.split(' ')[0]) < 5000]).not.toEqual([true, false]);
+    await expectUnharmed();
+  });
+
+  it(`probe ${tier}: memory ends at the task's limit, and with the task`, async (context) => {
+    skipWithout(tier, context);
+    const { exit } = await runToEnd(
+      host.runtime,
+      taskSpec([containerSpec(host.image, ['perl', '-e', 'my @a; while (1) { push @a, "x" x 1048576 }'])], tierSize(tier)),
+    );
+    expect(exit).toMatchObject({ exitCode: 137, oomKilled: true });
+    await expectUnharmed();
+  });
+
+  it(`probe ${tier}: shared memory is bounded`, async (context) => {
+    skipWithout(tier, context);
+    const { stdout } = await runToEnd(
+      host.runtime,
+      sh(tier, 'dd if=/dev/zero of=/dev/shm/x bs=1M count=200 2>&1 | tail -1; echo ended', { memoryMiB: 512 }),
+    );
+    if (tier === 'container') expect(stdout).toMatch(/No space left on device|64\.0MB|67108864/);
+    await expectUnharmed();
+  });
+}
