@@ -28,6 +28,18 @@ describe('limits of control groups', () => {
     ]);
   });
 
+  it('are a share without a limit for a task that may use what is to spare', () => {
+    const burst = { cpuMillis: 250, memoryMiB: null, pids: null, cpuBurst: true };
+    expect(asText('v1', burst)).toEqual(['cpu/cpu.cfs_period_us=100000', 'cpu/cpu.cfs_quota_us=-1', 'cpu/cpu.shares=256']);
+    expect(asText('v2', burst)).toEqual(['cpu/cpu.max=max 100000', 'cpu/cpu.weight=25']);
+  });
+
+  it('weigh the disk where the kernel can', () => {
+    const weighed = { cpuMillis: null, memoryMiB: null, pids: null, blockIoWeight: 500 };
+    expect(asText('v1', weighed)).toEqual(['blkio/blkio.bfq.weight=500?']);
+    expect(asText('v2', weighed)).toEqual(['blkio/io.bfq.weight=500?', 'blkio/io.weight=500?']);
+  });
+
   it('are left out where there are none', () => {
     for (const version of ['v1', 'v2'] as const) expect(settingsFor(version, { cpuMillis: null, memoryMiB: null, pids: null })).toEqual([]);
   });

@@ -5,14 +5,18 @@ export interface Limits {
   readonly cpuMillis: number | null;
   readonly memoryMiB: number | null;
   readonly pids: number | null;
+  /** cpuMillis is a share of what there is, and no limit. */
+  readonly cpuBurst?: boolean;
+  /** 10–1000; 100 is what every group has to begin with. */
+  readonly blockIoWeight?: number | null;
 }
 
 export interface Setting {
   /** The v1 hierarchy it belongs to; v2 has one for all. */
-  readonly controller: 'cpu' | 'memory' | 'pids';
+  readonly controller: 'cpu' | 'memory' | 'pids' | 'blkio';
   readonly file: string;
   readonly value: string;
-  /** Missing where the kernel was built or booted without it (swap accounting). */
+  /** Missing where the kernel was built or booted without it (swap accounting, weights of disks). */
   readonly optional?: boolean;
 }
 
@@ -25,12 +29,12 @@ export function settingsFor(version: CgroupVersion, limits: Limits): Setting[] {
   return version === 'v1' ? settingsV1(limits) : settingsV2(limits);
 }
 
-function settingsV1({ cpuMillis, memoryMiB, pids }: Limits): Setting[] {
+function settingsV1({ cpuMillis, memoryMiB, pids, cpuBurst = false, blockIoWeight = null }: Limits): Setting[] {
   const settings: Setting[] = [];
   if (cpuMillis !== null) {
     settings.push(
       { controller: 'cpu', file: 'cpu.cfs_period_us', value: String(periodUs) },
-      { controller: 'cpu', file: 'cpu.cfs_quota_us', value: String(quotaUs(cpuMillis)) },
+      { controller: 'cpu', file: 'cpu.cfs_quota_us', value: cpuBurst ? '-1' : String(quotaUs(cpuMillis)) },
       { controller: 'cpu', file: 'cpu.shares', value: String(sharesOf(cpuMillis)) },
     );
   }
@@ -42,14 +46,16 @@ function settingsV1({ cpuMillis, memoryMiB, pids }: Limits): Setting[] {
     );
   }
   if (pids !== null) settings.push({ controller: 'pids', file: 'pids.max', value: String(pids) });
+  if (blockIoWeight !== null)
+    settings.push({ controller: 'blkio', file: 'blkio.bfq.weight', value: String(blockIoWeight), optional: true });
   return settings;
 }
 
-function settingsV2({ cpuMillis, memoryMiB, pids }: Limits): Setting[] {
+function settingsV2({ cpuMillis, memoryMiB, pids, cpuBurst = false, blockIoWeight = null }: Limits): Setting[] {
   const settings: Setting[] = [];
   if (cpuMillis !== null) {
     settings.push(
-      { controller: 'cpu', file: 'cpu.max', value: `${quotaUs(cpuMillis)} ${periodUs}` },
+      { controller: 'cpu', file: 'cpu.max', value: `${cpuBurst ? 'max' : quotaUs(cpuMillis)} ${periodUs}` },
       { controller: 'cpu', file: 'cpu.weight', value: String(weightOf(cpuMillis)) },
     );
   }
@@ -60,6 +66,12 @@ function settingsV2({ cpuMillis, memoryMiB, pids }: Limits): Setting[] {
     );
   }
   if (pids !== null) settings.push({ controller: 'pids', file: 'pids.max', value: String(pids) });
+  // Whichever the disk goes by; both count from 100.
+  if (blockIoWeight !== null) {
+    for (const file of ['io.bfq.weight', 'io.weight']) {
+      settings.push({ controller: 'blkio', file, value: String(blockIoWeight), optional: true });
+    }
+  }
   return settings;
 }
 

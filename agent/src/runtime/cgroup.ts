@@ -138,6 +138,8 @@ function enableControllers(group: string): void {
     const directory = join(cgroupRoot, above);
     mkdirSync(directory, { recursive: true });
     writeFileSync(join(directory, 'cgroup.subtree_control'), controllers.map((controller) => `+${controller}`).join(' '));
+    // A kernel may have been built without it.
+    writeQuietly(join(directory, 'cgroup.subtree_control'), '+io');
   }
 }
 

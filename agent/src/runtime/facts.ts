@@ -2,16 +2,21 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { arch, cpus, hostname, release, totalmem } from 'node:os';
 import type { Capacity } from '@berth/contract';
+import { blockIoWeight } from './block-io.js';
 import type { Cgroups } from './cgroup.js';
 import { diskCapacityMiB, diskSpaceAt, takenBytes } from './disk-space.js';
+import { crunWarning } from './known-crun-faults.js';
 import type { RuntimeOptions } from './options.js';
 import type { Paths } from './paths.js';
 import { mustRun } from './programs.js';
+import { ceilingsInWords, ownCeilings } from './rlimits.js';
 import type { HostFacts } from './runtime.js';
 
 export interface HostReport {
   readonly facts: HostFacts;
   readonly startByFifo: boolean;
+  /** A static busybox, for copying files in and out of containers; null if there is none. */
+  readonly toolbox: string | null;
 }
 
 const versionTimeoutMs = 10_000;
@@ -23,6 +28,8 @@ export async function inspectHost(options: RuntimeOptions, paths: Paths, groups:
   if (process.getuid?.() !== 0) throw new Error('The agent must be run by root, for it makes namespaces and mounts.');
   requireKernel(release());
   const [crun, conmon] = await Promise.all([versionOf(options.programs.crun), versionOf(options.programs.conmon)]);
+  const warning = crunWarning(crun);
+  if (warning) options.log.warn({ crun }, warning);
   const runsc = existsSync(options.programs.runsc) ? await versionOf(options.programs.runsc) : null;
   return {
     facts: {
@@ -40,10 +47,13 @@ export async function inspectHost(options: RuntimeOptions, paths: Paths, groups:
         isolation: runsc === null ? 'container' : 'container,sandbox',
         ...(runsc !== null && { runsc }),
         cpus: String(cpus().length),
+        ulimits: ceilingsInWords(ownCeilings()),
+        blockIoWeight: blockIoWeight(),
       },
       bootId: bootId(),
     },
     startByFifo: crunVersionsWithFifo.test(crun),
+    toolbox: existsSync(options.programs.toolbox) ? options.programs.toolbox : null,
   };
 }
 

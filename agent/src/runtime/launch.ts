@@ -33,6 +33,8 @@ export interface LaunchHost {
   readonly groups: Cgroups;
   readonly seccomp: SeccompProfile;
   readonly rlimits: RlimitCeilings;
+  /** The static busybox that containers get for copying; null if this host has none. */
+  readonly toolbox: string | null;
   /** Whether this crun's containers may be let go by writing to their FIFO. */
   readonly startByFifo: boolean;
 }
@@ -91,8 +93,10 @@ function keepSeen(log: string, seen: string): void {
  * seconds. Nothing of the tenant's has run yet.
  */
 function limitCpu({ groups, paths }: LaunchHost, { task, container }: LaunchRequest): void {
-  const limit = (group: string, cpuMillis: number) => groups.limit(group, { cpuMillis, memoryMiB: null, pids: null });
-  limit(paths.task(task.taskId).cgroup, task.cpuMillis);
+  const { cpuBurst, blockIoWeight } = task;
+  const limit = (group: string, cpuMillis: number, weight: number | null = null) =>
+    groups.limit(group, { cpuMillis, memoryMiB: null, pids: null, cpuBurst, blockIoWeight: weight });
+  limit(paths.task(task.taskId).cgroup, task.cpuMillis, blockIoWeight);
   if (container.cpuMillis !== null) limit(paths.container(task.taskId, container.name).cgroup, container.cpuMillis);
 }
 
@@ -115,6 +119,7 @@ function writeBundle(host: LaunchHost, request: LaunchRequest): void {
       cgroup: at.cgroup,
       files: writeContainerFiles(shared.files, at.files, container, request.address),
       init: host.options.programs.init,
+      toolbox: host.toolbox,
     },
     seccomp: host.seccomp,
     rlimits: rlimitsFor(container.ulimits, host.rlimits),
@@ -126,7 +131,11 @@ function writeBundle(host: LaunchHost, request: LaunchRequest): void {
   const program = bundle.process.args[container.init ? initArguments : 0] ?? '';
   const wrong = programFault(program, bundle.process.env, bundle.process.cwd, (path) => programKind(at.rootfs, path));
   if (wrong) throw new TaskStartError('TaskFailedToStart', `The container ${container.name} could not be started: ${wrong}.`);
-  const allowed = { directories: [shared.directory], files: [host.options.programs.init], rlimits: host.rlimits };
+  const allowed = {
+    directories: [shared.directory],
+    files: [host.options.programs.init, ...(host.toolbox ? [host.toolbox] : [])],
+    rlimits: host.rlimits,
+  };
   const targets = bundle.mounts.map(({ destination }) => destination);
   const fault = bundleFault(bundle, allowed) ?? imageFault(targets, bundle.process.cwd, (path) => linkInRootfs(at.rootfs, path));
   if (fault) throw new TaskStartError('TaskFailedToStart', `The container ${container.name} was refused: ${fault}.`);

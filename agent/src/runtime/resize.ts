@@ -11,7 +11,7 @@ const reclaimTries = 40;
 const reclaimPauseMs = 50;
 
 /** @throws AdjustRefusedError when the memory in use is more than it would have; nothing has changed then. */
-export async function resizeGroup(groups: Cgroups, group: string, { cpuMillis, memoryMiB }: TaskSpec): Promise<void> {
+export async function resizeGroup(groups: Cgroups, group: string, { cpuMillis, memoryMiB, cpuBurst }: TaskSpec): Promise<void> {
   const { memory } = countersOf(groups.version, (controller, file) => groups.read(controller, group, file));
   const bytes = memoryMiB * bytesPerMiB;
   if (memory.limitBytes !== null && bytes < memory.limitBytes) {
@@ -20,7 +20,7 @@ export async function resizeGroup(groups: Cgroups, group: string, { cpuMillis, m
   } else if (memory.limitBytes !== bytes) {
     grow(groups, group, memoryMiB);
   }
-  groups.limit(group, { cpuMillis, memoryMiB: null, pids: null });
+  groups.limit(group, { cpuMillis, memoryMiB: null, pids: null, cpuBurst });
 }
 
 /** In v1 the limit with swap is never below the one without. */
