@@ -38,10 +38,12 @@ const schema = z
       .string()
       .regex(cidr, 'must be an IPv4 network of /16 to /28, for example 10.66.0.0/16')
       .default(runtimeDefaults.subnet),
+    BERTH_AGENT_ADDRESS: z.ipv4('must be the IPv4 address at which other hosts reach this one').optional(),
     BERTH_AGENT_UID_BASE: z.coerce.number().int().min(100_000).default(runtimeDefaults.uidBase),
     BERTH_AGENT_CPU_MILLIS: z.coerce.number().int().min(1).optional(),
     BERTH_AGENT_MEMORY_MIB: z.coerce.number().int().min(1).optional(),
     BERTH_AGENT_TASK_SLOTS: z.coerce.number().int().min(1).optional(),
+    BERTH_AGENT_DISK_MIB: z.coerce.number().int().min(1).optional(),
     BERTH_AGENT_POOL_SIZE: z.coerce.number().int().min(0).max(1000).default(runtimeDefaults.poolSize),
     BERTH_AGENT_START_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(runtimeDefaults.startConcurrency),
     BERTH_INSECURE_REGISTRIES: list.default([]),
@@ -69,10 +71,14 @@ export type Config = Readonly<{
   hostName: string;
   runtime: 'crun' | 'sim';
   subnet: string;
+  /** The address at which other hosts reach this one. Null: the one from which it reaches the gateway. */
+  address: string | null;
   /** First of the user ids that containers get; instances on one machine need ranges of their own. */
   uidBase: number;
   /** Null: the machine's own size less a reserve. */
   capacity: Capacity | null;
+  /** What tasks' disks and volumes may hold together. Null: what the disk has free at the agent's start, less a reserve. */
+  diskMiB: number | null;
   poolSize: number;
   startConcurrency: number;
   insecureRegistries: readonly string[];
@@ -95,8 +101,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     hostName: e.BERTH_HOST_NAME,
     runtime: e.BERTH_AGENT_RUNTIME,
     subnet: e.BERTH_AGENT_SUBNET,
+    address: e.BERTH_AGENT_ADDRESS ?? null,
     uidBase: e.BERTH_AGENT_UID_BASE,
     capacity: cpuMillis && memoryMiB && taskSlots ? Object.freeze({ cpuMillis, memoryMiB, taskSlots }) : null,
+    diskMiB: e.BERTH_AGENT_DISK_MIB ?? null,
     poolSize: e.BERTH_AGENT_POOL_SIZE,
     startConcurrency: e.BERTH_AGENT_START_CONCURRENCY,
     insecureRegistries: Object.freeze(e.BERTH_INSECURE_REGISTRIES),

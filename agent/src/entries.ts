@@ -1,6 +1,6 @@
 // The journal's vocabulary: everything that can happen to an agent's state. An entry says what happened and when, in
 // milliseconds by the agent's clock; what follows from it is the reducer's business, so that a replay gives the same.
-import type { Adjusted, StopCode, TaskId, TaskSpec, TaskWish } from '@berth/contract';
+import type { Adjusted, AssignedPort, Health, StopCode, TaskId, TaskSpec, TaskWish } from '@berth/contract';
 import type { ClockAnchor } from './clock.js';
 import type { TaskRecord, Tombstone } from './state.js';
 
@@ -28,12 +28,23 @@ export type TaskEntry =
   | ({ readonly kind: 'stop-wanted'; readonly code: StopCode; readonly reason: string } & OfTask)
   | ({ readonly kind: 'start-failed'; readonly code: StopCode; readonly reason: string } & OfTask)
   | ({ readonly kind: 'preparing' } & OfTask)
-  | ({ readonly kind: 'prepared'; readonly address: string | null; readonly timings: Readonly<Record<string, number>> } & OfTask)
-  | ({ readonly kind: 'container-starting' } & OfContainer)
+  | ({
+      readonly kind: 'prepared';
+      readonly address: string | null;
+      /** Not in journals of before tasks could publish any. */
+      readonly ports?: readonly AssignedPort[];
+      readonly timings: Readonly<Record<string, number>>;
+    } & OfTask)
+  /** Attempt 1 in journals of before there were restarts. */
+  | ({ readonly kind: 'container-starting'; readonly attempt?: number } & OfContainer)
   /** It was never let go after all. */
   | ({ readonly kind: 'container-absent' } & OfContainer)
   | ({ readonly kind: 'container-started'; readonly timings: Readonly<Record<string, number>> } & OfContainer)
   | ({ readonly kind: 'container-exited'; readonly exit: ExitFacts } & OfContainer)
+  /** Nothing of its last attempt is left on the host but its log. */
+  | ({ readonly kind: 'container-cleared' } & OfContainer)
+  | ({ readonly kind: 'container-health'; readonly attempt: number; readonly health: Health; readonly reason: string | null } & OfContainer)
+  | ({ readonly kind: 'protection-set'; readonly untilMs: number | null } & OfTask)
   | ({ readonly kind: 'stop-sent' } & OfContainer)
   | ({ readonly kind: 'kill-sent' } & OfContainer)
   | ({ readonly kind: 'usage-cut' } & OfTask)

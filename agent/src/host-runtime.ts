@@ -6,6 +6,7 @@ import type { Config } from './config.js';
 import { createRuntime } from './runtime/crun-runtime.js';
 import { type RuntimeOptions, runtimeDefaults } from './runtime/options.js';
 import type { Runtime } from './runtime/runtime.js';
+import { underlayAddress } from './underlay-address.js';
 import { openSimMachine } from './sim/sim-machine.js';
 import { createSimRuntime } from './sim/sim-runtime.js';
 
@@ -28,24 +29,26 @@ export async function openRuntime(config: Config, { bootId, clock, log }: Contex
         machine: openSimMachine(join(config.dataDirectory, 'sim')),
       });
     case 'crun':
-      return createRuntime(crunOptions(config, clock, log));
+      return createRuntime(crunOptions(config, clock, log, await underlayAddress(config.gatewayUrl, config.address)));
     default:
       return config.runtime satisfies never;
   }
 }
 
-function crunOptions(config: Config, clock: Clock, log: Logger): RuntimeOptions {
-  const { instance, dataDirectory, subnet, uidBase, insecureRegistries, registryAuthFile, poolSize, startConcurrency, capacity } = config;
+function crunOptions(config: Config, clock: Clock, log: Logger, underlay: string | null): RuntimeOptions {
+  const { instance, dataDirectory, subnet, uidBase, insecureRegistries, registryAuthFile, poolSize, startConcurrency, capacity, diskMiB } = config;
   const configured = {
     instance,
     dataDirectory,
     subnet,
+    underlay,
     uidBase,
     insecureRegistries,
     registryAuthFile,
     poolSize,
     startConcurrency,
     capacity,
+    diskMiB,
   };
   return { ...runtimeDefaults, ...configured, clock, log };
 }

@@ -7,6 +7,7 @@ import {
   gatewayFrameSchema,
   type HostId,
   maxFrameBytes,
+  type NetworkFrame,
   type OpenStream,
   protocolVersion,
   type TaskId,
@@ -19,6 +20,7 @@ import type { Clock } from './clock.js';
 import type { Identity } from './identity.js';
 import { toInstant } from './instant.js';
 import type { Journal } from './journal.js';
+import { newestOnly } from './newest-only.js';
 import { createOutbox, type Outbox } from './outbox.js';
 import { toReport } from './report.js';
 import type { Runtime } from './runtime/runtime.js';
@@ -57,6 +59,7 @@ type Welcome = Extract<GatewayFrame, { type: 'welcome' }>;
 const handshakeMs = 10_000;
 const silentBeatsAtMost = 3;
 const acknowledgedWithinMs = 60_000;
+const networkRetryMs = 1_000;
 const longestReconnectAfterMs = 10 * 60_000;
 
 /** Dials at once. `onEnd` is called once, whatever happens, unless the link is closed by `close`. */
@@ -75,6 +78,11 @@ export function openLink(dependencies: LinkDependencies, onEnd: (end: LinkEnd) =
   let outbox: Outbox | null = null;
   let beating: NodeJS.Timeout | undefined;
   let silentBeats = 0;
+  const network = newestOnly<NetworkFrame>(
+    (frame) => runtime.setNetwork(frame),
+    (err, { version }) => log.error({ err, version }, 'the network could not be made as the control plane wants it; trying again'),
+    networkRetryMs,
+  );
   let end: LinkEnd | null = { reason: 'the connection was closed', reconnectAfterMs: 0 };
   const welcomeTimer = setTimeout(() => giveUp('the gateway did not welcome us in time'), 2 * handshakeMs);
 
@@ -103,7 +111,7 @@ export function openLink(dependencies: LinkDependencies, onEnd: (end: LinkEnd) =
     else if (nowMs - (outbox?.waitingSinceMs() ?? nowMs) > acknowledgedWithinMs) giveUp('the gateway does not acknowledge');
     else {
       silentBeats += 1;
-      send({ type: 'heartbeat', at: toInstant(nowMs) });
+      send({ type: 'heartbeat', at: toInstant(nowMs), diskPressure: runtime.diskPressure });
       socket.ping();
     }
   }
@@ -124,12 +132,13 @@ export function openLink(dependencies: LinkDependencies, onEnd: (end: LinkEnd) =
     else if (frame.type === 'desired') obey(frame);
     else if (frame.type === 'ack') outbox?.acknowledge(frame.seq);
     else if (frame.type === 'open-stream') stream(frame);
+    else if (frame.type === 'network') network.take(frame);
     else goodbye(frame);
   }
 
   function stream(frame: OpenStream): void {
-    serveStream({ gatewayUrl, identity: identity(), runtime, log, signal: streams.signal }, frame).catch((error: Error) => {
-      log.warn({ taskId: frame.request.taskId, err: error }, 'a log stream failed');
+    serveStream({ gatewayUrl, identity: identity(), runtime, journal, log, signal: streams.signal }, frame).catch((error: Error) => {
+      log.warn({ taskId: frame.request.taskId, err: error }, 'a stream failed');
       send({ type: 'stream-failed', streamId: frame.streamId, reason: error.message });
     });
   }
@@ -161,6 +170,7 @@ export function openLink(dependencies: LinkDependencies, onEnd: (end: LinkEnd) =
     clearInterval(beating);
     outbox?.close();
     streams.abort();
+    network.close();
     if (end) onEnd(text.length > 0 ? { ...end, reason: `${end.reason} (${code} ${text})` } : end);
     end = null;
   });
@@ -180,7 +190,14 @@ export function openLink(dependencies: LinkDependencies, onEnd: (end: LinkEnd) =
 
 function hello({ name, agentVersion, runtime }: LinkDependencies, hostId: HostId, tasks: TaskReport[]): AgentFrame {
   const { capacity, attributes, bootId } = runtime.facts;
-  return { type: 'hello', protocol: protocolVersion, hostId, name, bootId, agentVersion, capacity, attributes: { ...attributes }, tasks };
+  const { diskPressure } = runtime;
+  return {
+    type: 'hello',
+    protocol: protocolVersion,
+    ...{ hostId, name, bootId, agentVersion, capacity, diskPressure, tasks },
+    attributes: { ...attributes },
+    ...(runtime.network && { network: runtime.network }),
+  };
 }
 
 function parseFrame(text: string, log: Logger): GatewayFrame | null {

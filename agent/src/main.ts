@@ -16,7 +16,7 @@ import { fileStorage } from './journal-storage.js';
 import { beginLife } from './life.js';
 import { lockDataDirectory } from './lock.js';
 import { bootId } from './runtime/facts.js';
-import { startService } from './service.js';
+import { type ServiceOptions, startService } from './service.js';
 import type { Ground } from './task-loop.js';
 
 const verbs = { run, teardown } as const;
@@ -44,24 +44,28 @@ async function run(config: Config, log: Logger): Promise<void> {
   });
   let identity = await identify(config, log);
   const ownLog = log.child({ hostId: identity.hostId });
-  const ground = await openGround(config, ownLog);
-  const service = await startService({
-    gatewayUrl: config.gatewayUrl,
-    name: config.hostName,
-    ...ground,
+  const holder = {
     identity: () => identity,
-    store: async (next) => {
+    store: async (next: Identity) => {
       await saveIdentity(config.dataDirectory, next);
       identity = next;
     },
-  });
+  };
+  while ((await live(config, ownLog, holder, stopped)) === 'outdated');
+}
+
+/** @returns why it ended: a signal, or because the next life will have another subnet. */
+async function live(config: Config, ownLog: Logger, holder: Pick<ServiceOptions, 'identity' | 'store'>, stopped: Promise<string>): Promise<string> {
+  const ground = await openGround(config, ownLog);
+  const service = await startService({ gatewayUrl: config.gatewayUrl, name: config.hostName, ...ground, ...holder });
   ownLog.info(
     { name: config.hostName, capacity: ground.runtime.facts.capacity, tasks: ground.journal.state.tasks.size },
     'the agent is up',
   );
-  const signal = await stopped;
-  ownLog.info({ signal }, 'the agent is going down; its containers run on');
+  const why = await Promise.race([stopped, ground.runtime.outdated]);
+  ownLog.info({ why }, why === 'outdated' ? 'the agent begins anew, with another subnet' : 'the agent is going down; its containers run on');
   await service.stop();
+  return why;
 }
 
 async function teardown(config: Config, log: Logger): Promise<void> {

@@ -12,6 +12,7 @@ export function toReport(record: TaskRecord): TaskReport {
     state: record.state,
     reachedAt,
     address: record.address,
+    ports: [...(record.ports ?? [])],
     stopCode: record.stop?.code ?? null,
     stopReason: record.stop?.reason ?? null,
     containers: record.containers.map((container) => ({

@@ -8,7 +8,7 @@ import { createSession } from './session.js';
 import type { Ground } from './task-loop.js';
 import { agentVersion } from './version.js';
 
-interface Options extends Ground {
+export interface ServiceOptions extends Ground {
   readonly gatewayUrl: string;
   readonly name: string;
   identity(): Identity;
@@ -24,7 +24,7 @@ export interface Service {
 }
 
 /** Returns when the host is in order and the link is being dialled. */
-export async function startService(options: Options): Promise<Service> {
+export async function startService(options: ServiceOptions): Promise<Service> {
   const { gatewayUrl, name, journal, lastLifeEndedMs, clock, runtime, log, identity, store, reconnect } = options;
   const ground = { runtime, journal, clock, log, lastLifeEndedMs };
   const agent = createAgent({

@@ -1,7 +1,19 @@
 // What the agent knows and must never forget: the tasks it was given, how far each has come, and what it still owes
 // the control plane. It is the fold of the journal's entries (reduce.ts), and nothing else. Times are milliseconds by
 // the agent's clock.
-import type { Adjusted, ContainerState, StopCode, TaskId, TaskReport, TaskSpec, TaskState, TaskWish, UsageRecord } from '@berth/contract';
+import type {
+  Adjusted,
+  AssignedPort,
+  ContainerState,
+  Health,
+  StopCode,
+  TaskId,
+  TaskReport,
+  TaskSpec,
+  TaskState,
+  TaskWish,
+  UsageRecord,
+} from '@berth/contract';
 import type { ClockAnchor } from './clock.js';
 import type { UsageMeter } from './usage.js';
 
@@ -30,8 +42,14 @@ export interface TaskRecord {
   /** The first cause of its end; later ones don't replace it. */
   readonly stop: { readonly code: StopCode; readonly reason: string } | null;
   readonly address: string | null;
+  /** Absent while it has none. */
+  readonly ports?: readonly AssignedPort[];
   readonly containers: readonly ContainerRecord[];
   readonly startTimings: Readonly<Record<string, number>> | null;
+  /** When its first process was let go. */
+  readonly ranFromMs: number | null;
+  /** Said from inside: not to be taken when its service shrinks, until then. `untilMs` null: no more. */
+  readonly protection: { readonly setAtMs: number; readonly untilMs: number | null } | null;
   readonly usage: UsageMeter;
   /** What was last wished while it runs, and what was last answered. None while nothing was. */
   readonly wish?: TaskWish;
@@ -46,6 +64,19 @@ export interface ContainerRecord {
   readonly name: string;
   readonly essential: boolean;
   readonly stopTimeoutMs: number;
+  /** Number of the attempt that is under way, or was the last; 0 before the first. */
+  readonly attempt: number;
+  /** Restarts in a row that led to this attempt (contract's restart-policy). */
+  readonly restartsInARow: number;
+  /** Nothing of an earlier attempt is left on the host, so that the next may begin. */
+  readonly cleared: boolean;
+  /** Not before this does the next attempt begin. */
+  readonly nextStartAtMs: number | null;
+  /** When the first attempt was begun. */
+  readonly firstStartAtMs: number | null;
+  readonly lastExit: PastExit | null;
+  readonly health: Health;
+  readonly healthReason: string | null;
   /** `starting`: may have been let go, or not; only the runtime can tell. */
   readonly state: ContainerState;
   readonly startingAtMs: number | null;
@@ -57,6 +88,15 @@ export interface ContainerRecord {
   readonly stopSentAtMs: number | null;
   readonly killSentAtMs: number | null;
   readonly kills: number;
+}
+
+/** How the attempt before ended. */
+export interface PastExit {
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly reason: string | null;
 }
 
 export interface Tombstone {
@@ -74,4 +114,9 @@ export function emptyState(): AgentState {
 /** Whether the container has a process, or may have one. */
 export function isLive(container: ContainerRecord): boolean {
   return container.state === 'starting' || container.state === 'running';
+}
+
+/** Whether its process was ever let go. */
+export function hasStarted(container: ContainerRecord): boolean {
+  return container.startedAtMs !== null || container.lastExit !== null;
 }

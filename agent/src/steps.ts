@@ -28,23 +28,21 @@ export interface TaskMemory {
   readonly unseen: Set<string>;
   /** When a container of it was last known to run. */
   seenAtMs: number;
-  /** The container that is being started right now. */
-  starting: string | null;
-  /** Its exit, if that comes before the news of its start. */
-  earlyExit: Exit | null;
+  /** The containers that are being started right now, each with its exit if that comes before the news of its start. */
+  readonly starting: Map<string, Exit | null>;
 }
 
 type Executors = {
-  readonly [K in Exclude<Step['kind'], 'wait'>]: (context: StepContext, step: Extract<Step, { kind: K }>) => Promise<void>;
+  readonly [K in Step['kind']]: (context: StepContext, step: Extract<Step, { kind: K }>) => Promise<void>;
 };
 
 export const executors: Executors = {
   async prepare({ taskId, spec, runtime, clock, memory, stopWanted, note }) {
     note({ kind: 'preparing', taskId, atMs: clock.now() });
     try {
-      const { address, timings } = await runtime.prepare(spec, stopWanted);
+      const { address, ports, timings } = await runtime.prepare(spec, stopWanted);
       memory.prepared = true;
-      note({ kind: 'prepared', taskId, atMs: clock.now(), address, timings });
+      note({ kind: 'prepared', taskId, atMs: clock.now(), address, ports, timings });
     } catch (error) {
       // The stop has its own reason, and has been noted.
       if (stopWanted.aborted) return;
@@ -54,8 +52,8 @@ export const executors: Executors = {
 
   async startContainer(context, { container }) {
     const { taskId, journal, clock, memory, note } = context;
-    note({ kind: 'container-starting', taskId, container, atMs: clock.now() });
-    memory.starting = container;
+    note({ kind: 'container-starting', taskId, container, atMs: clock.now(), attempt: attemptOf(context, container) + 1 });
+    memory.starting.set(container, null);
     try {
       const journalMs = await timed(() => journal.durable());
       // A stop that came meanwhile comes before the start.
@@ -65,9 +63,15 @@ export const executors: Executors = {
       note(startFailed(taskId, clock.now(), error));
       memory.unseen.add(container);
     } finally {
-      memory.starting = null;
-      memory.earlyExit = null;
+      memory.starting.delete(container);
     }
+  },
+
+  async clearContainer({ taskId, runtime, journal, clock, note }, { container }) {
+    // The host is the only witness of how it ended, until the journal is.
+    await journal.durable();
+    await runtime.clearContainer(taskId, container);
+    note({ kind: 'container-cleared', taskId, container, atMs: clock.now() });
   },
 
   async stopContainer({ taskId, spec, runtime, clock, note }, { container }) {
@@ -96,13 +100,17 @@ export const executors: Executors = {
   adjust,
   thaw,
 
+  async giveUp({ taskId, clock, note }, { stop }) {
+    note({ kind: 'stop-wanted', taskId, atMs: clock.now(), ...stop });
+  },
+
   async cleanup({ taskId, runtime, clock, note }) {
     await runtime.cleanup(taskId);
     note({ kind: 'cleaned', taskId, atMs: clock.now() });
   },
 };
 
-export async function execute(context: StepContext, step: Exclude<Step, { kind: 'wait' }>): Promise<void> {
+export async function execute(context: StepContext, step: Step): Promise<void> {
   const executor = executors[step.kind] as (context: StepContext, step: Step) => Promise<void>;
   await executor(context, step);
 }
@@ -110,7 +118,12 @@ export async function execute(context: StepContext, step: Exclude<Step, { kind: 
 async function letGo({ taskId, spec, runtime, memory, note, noteExit }: StepContext, container: string, journalMs: number): Promise<void> {
   const { startedAtMs, timings } = await runtime.startContainer(spec, containerSpec(spec, container));
   note({ kind: 'container-started', taskId, container, atMs: startedAtMs, timings: { journal: journalMs, ...timings } });
-  if (memory.earlyExit) noteExit(container, memory.earlyExit);
+  const earlyExit = memory.starting.get(container);
+  if (earlyExit) noteExit(container, earlyExit);
+}
+
+function attemptOf({ taskId, journal }: StepContext, name: string): number {
+  return journal.state.tasks.get(taskId)?.containers.find((container) => container.name === name)?.attempt ?? 0;
 }
 
 /** A container that was seen running can't be one that never ran: the runtime has lost it. */

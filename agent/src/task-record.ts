@@ -2,8 +2,17 @@
 // go backwards, and the first cause of its end is the one that counts.
 import { type StopCode, stateRank, type TaskSpec } from '@berth/contract';
 import { applyAdjustment, isAdjustEntry } from './adjust-record.js';
+import {
+  beginAttempt,
+  dropNextAttempt,
+  endAttempt,
+  newContainer,
+  toNextAttempt,
+  undoAttempt,
+  wasEndedAsUnhealthy,
+} from './container-record.js';
 import type { ExitFacts, TaskEntry } from './entries.js';
-import { type ContainerRecord, isLive, type ReportedState, type TaskRecord } from './state.js';
+import { type ContainerRecord, hasStarted, isLive, type ReportedState, type TaskRecord } from './state.js';
 import { closeUsage, cutUsage, newMeter, openUsage, type UsageInterval } from './usage.js';
 
 type LiveEntry = Exclude<TaskEntry, { kind: 'accepted' | 'declined' }>;
@@ -25,22 +34,10 @@ export function newRecord(spec: TaskSpec, atMs: number): TaskRecord {
     reachedAtMs: {},
     stop: null,
     address: null,
-    containers: spec.containers.map(({ name, essential, stopTimeoutSeconds }) => ({
-      name,
-      essential,
-      stopTimeoutMs: stopTimeoutSeconds * 1000,
-      state: 'waiting',
-      startingAtMs: null,
-      startedAtMs: null,
-      finishedAtMs: null,
-      exitCode: null,
-      signal: null,
-      reason: null,
-      stopSentAtMs: null,
-      killSentAtMs: null,
-      kills: 0,
-    })),
+    containers: spec.containers.map(newContainer),
     startTimings: null,
+    ranFromMs: null,
+    protection: null,
     usage: newMeter,
     unackedUsage: [],
   };
@@ -59,6 +56,8 @@ export function declinedRecord({ taskId, atMs, code, reason }: Extract<TaskEntry
     address: null,
     containers: [],
     startTimings: null,
+    ranFromMs: null,
+    protection: null,
     usage: newMeter,
     unackedUsage: [],
   };
@@ -73,27 +72,41 @@ export function applyToRecord(record: TaskRecord, entry: LiveEntry): Applied {
   if (isAdjustEntry(entry)) return applyAdjustment(record, entry);
   const changed = change(record, entry);
   if (changed === record) return { record, closed: [] };
-  const told = entry.kind === 'stop-sent' ? record.version : record.version + 1;
-  return settleUsage({ ...changed, version: told });
+  const told = entry.kind === 'stop-sent' || entry.kind === 'container-cleared' ? record.version : record.version + 1;
+  return settleUsage(record, { ...changed, version: told }, entry.atMs);
 }
 
-function change(record: TaskRecord, entry: Exclude<LiveEntry, { kind: 'usage-cut' | 'adjust-wanted' | 'adjusted' | 'thawed' }>): TaskRecord {
+function change(
+  record: TaskRecord,
+  entry: Exclude<LiveEntry, { kind: 'usage-cut' | 'adjust-wanted' | 'adjusted' | 'thawed' }>,
+): TaskRecord {
   switch (entry.kind) {
     case 'preparing':
       return reach(record, 'starting', entry.atMs);
     case 'prepared':
-      return { ...record, address: entry.address, startTimings: addTimings(record.startTimings, entry.timings) };
+      return {
+        ...record,
+        address: entry.address,
+        ...(entry.ports && { ports: entry.ports }),
+        startTimings: addTimings(record.startTimings, entry.timings),
+      };
     case 'stop-wanted':
     case 'start-failed':
       return end(record, entry.code, entry.reason, entry.atMs);
     case 'container-starting':
-      return withContainer(record, entry.container, 'waiting', () => ({ state: 'starting', startingAtMs: entry.atMs }));
+      return withContainer(record, entry.container, 'waiting', (container) => beginAttempt(container, entry.attempt ?? 1, entry.atMs));
     case 'container-absent':
-      return withContainer(record, entry.container, 'starting', () => ({ state: 'waiting', startingAtMs: null }));
+      return withContainer(record, entry.container, 'starting', undoAttempt);
     case 'container-started':
       return started(record, entry);
     case 'container-exited':
       return exited(record, entry);
+    case 'container-cleared':
+      return withContainer(record, entry.container, 'waiting', () => ({ cleared: true }));
+    case 'container-health':
+      return health(record, entry);
+    case 'protection-set':
+      return { ...record, protection: { setAtMs: entry.atMs, untilMs: entry.untilMs } };
     case 'stop-sent':
       return withContainer(record, entry.container, 'running', () => ({ stopSentAtMs: entry.atMs }));
     case 'kill-sent':
@@ -116,8 +129,8 @@ function change(record: TaskRecord, entry: Exclude<LiveEntry, { kind: 'usage-cut
 function started(record: TaskRecord, entry: Of<'container-started'>): TaskRecord {
   const next = withContainer(record, entry.container, 'starting', () => ({ state: 'running', startedAtMs: entry.atMs }));
   if (next === record) return record;
-  const metered = { ...next, usage: openUsage(next.usage, entry.atMs), startTimings: addTimings(next.startTimings, entry.timings) };
-  const allStarted = metered.containers.every(({ startedAtMs }) => startedAtMs !== null);
+  const metered = { ...ranFrom(next, entry.atMs), startTimings: addTimings(next.startTimings, entry.timings) };
+  const allStarted = metered.containers.every(hasStarted);
   return allStarted && !metered.stop ? reach(metered, 'running', entry.atMs) : metered;
 }
 
@@ -125,12 +138,32 @@ function exited(record: TaskRecord, { container: name, exit, atMs }: Of<'contain
   const container = record.containers.find((each) => each.name === name);
   if (!container || !isLive(container)) return record;
   const next = withExit(record, container, exit, atMs);
+  const again = record.stop ? null : nextAttemptOf(next, name);
+  if (again) return again;
   if (container.essential) return end(next, ...causeOf(container, exit), atMs);
   const nothingLeft = next.containers.every(({ state }) => state === 'exited');
   return nothingLeft ? end(next, 'EssentialContainerExited', 'Every container has ended.', atMs) : next;
 }
 
-function causeOf({ name }: ContainerRecord, exit: ExitFacts): [StopCode, string] {
+function nextAttemptOf(record: TaskRecord, name: string): TaskRecord | null {
+  const ended = record.containers.find((each) => each.name === name);
+  const spec = record.spec?.containers.find((each) => each.name === name);
+  const next = ended && toNextAttempt(ended, spec);
+  return next ? { ...record, containers: record.containers.map((each) => (each === ended ? next : each)) } : null;
+}
+
+function health(record: TaskRecord, { container: name, attempt, health, reason }: Of<'container-health'>): TaskRecord {
+  return withContainer(record, name, 'running', (container) => (container.attempt === attempt ? { health, healthReason: reason } : {}));
+}
+
+function causeOf(container: ContainerRecord, exit: ExitFacts): [StopCode, string] {
+  const { name, healthReason } = container;
+  if (wasEndedAsUnhealthy(container)) {
+    return [
+      'ContainerUnhealthy',
+      `Essential container ${name} is unhealthy (${healthReason ?? 'its check failed'}) and is not started again.`,
+    ];
+  }
   if (exit.runtimeFailure !== null) return ['RuntimeFailed', `Container ${name}: ${exit.runtimeFailure}`];
   if (exit.oomKilled) return ['OutOfMemory', `Container ${name} was killed at its memory limit.`];
   const how = exit.signal ? `was ended by ${exit.signal}` : `exited with code ${exit.exitCode}`;
@@ -141,17 +174,15 @@ function causeOf({ name }: ContainerRecord, exit: ExitFacts): [StopCode, string]
 function withExit(record: TaskRecord, container: ContainerRecord, exit: ExitFacts, atMs: number): TaskRecord {
   // Not seen to start, yet it ended: the agent was away from just before its start.
   const startedAtMs = container.startedAtMs ?? container.startingAtMs ?? atMs;
-  const usage = openUsage(record.usage, startedAtMs);
-  const ended: ContainerRecord = {
-    ...container,
-    state: 'exited',
-    startedAtMs,
-    finishedAtMs: Math.max(atMs, startedAtMs, usage.openFromMs ?? startedAtMs),
-    exitCode: exit.exitCode,
-    signal: exit.signal,
-    reason: exit.runtimeFailure ?? (exit.oomKilled ? 'OutOfMemory' : null),
-  };
-  return { ...record, usage, containers: record.containers.map((each) => (each.name === container.name ? ended : each)) };
+  const ran = ranFrom(record, startedAtMs);
+  const finishedAtMs = Math.max(atMs, startedAtMs, ran.usage.openFromMs ?? startedAtMs);
+  const ended = endAttempt(container, exit, startedAtMs, finishedAtMs);
+  return { ...ran, containers: record.containers.map((each) => (each.name === container.name ? ended : each)) };
+}
+
+/** The first process begins what is billed. */
+function ranFrom(record: TaskRecord, atMs: number): TaskRecord {
+  return { ...record, usage: openUsage(record.usage, atMs), ranFromMs: record.ranFromMs ?? atMs };
 }
 
 function endAll(record: TaskRecord, atMs: number, reason: string | null): TaskRecord {
@@ -160,7 +191,8 @@ function endAll(record: TaskRecord, atMs: number, reason: string | null): TaskRe
 }
 
 function end(record: TaskRecord, code: StopCode, reason: string, atMs: number): TaskRecord {
-  return record.stop ? record : reach({ ...record, stop: { code, reason } }, 'stopping', atMs);
+  if (record.stop) return record;
+  return reach({ ...record, stop: { code, reason }, containers: record.containers.map(dropNextAttempt) }, 'stopping', atMs);
 }
 
 /** It stopped when its last container did, and not when the last of it was swept up. */
@@ -176,10 +208,12 @@ function reach(record: TaskRecord, state: ReportedState, atMs: number): TaskReco
   return { ...record, state, reachedAtMs: { ...record.reachedAtMs, [state]: notBefore } };
 }
 
-function settleUsage(record: TaskRecord): Applied {
+/** It held its resources until its last process ended; one that is stopped between two attempts, until then. */
+function settleUsage(before: TaskRecord, record: TaskRecord, atMs: number): Applied {
   if (!record.stop || record.usage.openFromMs === null || record.containers.some(isLive)) return { record, closed: [] };
   const ends = record.containers.flatMap(({ finishedAtMs }) => finishedAtMs ?? []);
-  const { meter, closed } = closeUsage(record.usage, Math.max(...ends));
+  const nothingRan = !before.stop && !before.containers.some(isLive);
+  const { meter, closed } = closeUsage(record.usage, nothingRan ? Math.max(atMs, ...ends) : Math.max(...ends));
   return { record: { ...record, usage: meter }, closed: closed ? [closed] : [] };
 }
 

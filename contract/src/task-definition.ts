@@ -18,6 +18,8 @@ import { healthCheckSchema } from './health.js';
 import { maxImageRefLength, parseImageRef } from './image-ref.js';
 import { isolationFaults, isolationSchema } from './isolation.js';
 import { restartPolicySchema } from './restart-policy.js';
+import { networkMbpsSchema, publishedPortsSchema } from './network.js';
+import { securityGroupLimits, securityGroupNameSchema } from './security-group.js';
 import { limits } from './sizes.js';
 import { ephemeralStorageMiBSchema } from './storage.js';
 import { sysctlConflicts, sysctlsSchema } from './sysctls.js';
@@ -60,6 +62,12 @@ export const maxRunTimeSecondsSchema = z
 
 export const cpuMillisSchema = z.int().min(limits.cpuMillis.min).max(limits.cpuMillis.max);
 export const memoryMiBSchema = z.int().min(limits.memoryMiB.min).max(limits.memoryMiB.max);
+
+export const securityGroupNamesSchema = z
+  .array(securityGroupNameSchema)
+  .min(1)
+  .max(securityGroupLimits.perTask)
+  .refine((names) => new Set(names).size === names.length, 'must not name a group twice');
 
 export const containerDefinitionSchema = z
   .strictObject({
@@ -146,6 +154,9 @@ export const taskDefinitionInputSchema = z
       .max(limits.blockIoWeight.max)
       .optional()
       .describe('Share of the disk beside other tasks; 100 is usual. No effect where the host’s attribute `blockIoWeight` is none.'),
+    networkMbps: networkMbpsSchema.optional().describe('Most that the task may send, and receive, in Mbit/s each. Default: no limit.'),
+    publishedPorts: publishedPortsSchema.optional().describe('Ports of the task to be reached by the address of its host.'),
+    securityGroups: securityGroupNamesSchema.optional().describe('By name. Default: the tenant’s group “default”.'),
     containers: z
       .array(containerDefinitionSchema)
       .min(limits.containersPerTask.min)
@@ -192,6 +203,9 @@ export const taskDefinitionSchema = z
     maxRunTimeSeconds: z.int().optional(),
     cpuBurst: z.boolean().optional(),
     blockIoWeight: z.int().optional(),
+    networkMbps: z.int().optional(),
+    publishedPorts: publishedPortsSchema.optional(),
+    securityGroups: z.array(z.string()).optional(),
     containers: z.array(
       containerDefinitionSchema
         .extend({ imageDigest: z.string().describe('What the image’s tag meant at registration; this is what runs.') })

@@ -1,6 +1,8 @@
 // Tasks as the API takes and shows them.
 import { z } from 'zod';
+import { pendingAdjustmentSchema } from './adjust.js';
 import { healthStates } from './health.js';
+import { assignedPortSchema } from './network.js';
 import { limits } from './sizes.js';
 import { stopCodeNames } from './stop-code.js';
 import {
@@ -10,6 +12,7 @@ import {
   environmentSchema,
   maxRunTimeSecondsSchema,
   memoryMiBSchema,
+  securityGroupNamesSchema,
   tagsSchema,
   taskDefinitionInputSchema,
   userDataSchema,
@@ -22,6 +25,7 @@ export const taskOverridesSchema = z
   .strictObject({
     cpuMillis: cpuMillisSchema.optional(),
     memoryMiB: memoryMiBSchema.optional(),
+    securityGroups: securityGroupNamesSchema.optional().describe('In place of the definition’s.'),
     userData: userDataSchema.optional().describe('In place of the definition’s.'),
     maxRunTimeSeconds: maxRunTimeSecondsSchema.optional(),
     containers: z
@@ -127,10 +131,15 @@ export const taskSchema = z
     taskDefinition: z.string().describe('family:revision'),
     state: z.enum(taskStates),
     desiredState: z.enum(desiredStates),
-    cpuMillis: z.int(),
+    cpuMillis: z.int().describe('What it has now.'),
     memoryMiB: z.int(),
+    frozen: z.boolean().describe('Its processes are held; it keeps its memory.'),
+    adjustment: pendingAdjustmentSchema.nullable().describe('A size that was asked for, or a freeze or thaw, that does not hold yet or was refused.'),
     host: z.object({ id: z.string(), name: z.string() }).nullable(),
     address: z.string().nullable().describe('The task’s own IPv4 address on its host.'),
+    mac: z.string().nullable().describe('The hardware address that goes with it.'),
+    securityGroups: z.array(z.object({ id: z.string(), name: z.string() })),
+    ports: z.array(assignedPortSchema).describe('Published ports, once its host has assigned them.'),
     placement: z.string().nullable().describe('Why this host.'),
     pending: pendingReasonSchema.nullable(),
     stopCode: stopCodeSchema.nullable(),
@@ -182,7 +191,7 @@ export const taskEventSchema = z
     id: z.string(),
     taskId: z.string(),
     at: z.iso.datetime(),
-    type: z.string().describe('A task state that was reached, or `desired-stopped`.'),
+    type: z.string().describe('A task state that was reached, or what was asked for or done, such as `desired-stopped` or `resized`.'),
     reason: z.string(),
   })
   .meta({ id: 'TaskEvent' });

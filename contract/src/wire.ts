@@ -12,6 +12,7 @@ import { containerExtrasSchema } from './container-spec.js';
 import { healthStates } from './health.js';
 import { hostIdSchema, taskIdSchema } from './ids.js';
 import { isolationSchema } from './isolation.js';
+import { assignedPortSchema, hostNetworkSchema, networkFrameSchema, taskNetworkSchema } from './network.js';
 import { stopCodeSchema } from './task.js';
 import { containerStates, desiredStates, taskStates } from './task-state.js';
 
@@ -53,6 +54,7 @@ export const taskSpecSchema = z.object({
   cpuBurst: z.boolean().default(false),
   /** 10–1000; null: as everybody's. */
   blockIoWeight: count.nullable().default(null),
+  network: taskNetworkSchema.nullable().default(null),
   containers: z
     .array(
       containerExtrasSchema.extend(containerLifeSchema.shape).extend({
@@ -122,6 +124,8 @@ export const taskReportSchema = z.object({
     stopped: instant.optional(),
   }),
   address: z.string().nullable(),
+  /** What it publishes, as far as it is known. */
+  ports: z.array(assignedPortSchema).default([]),
   stopCode: stopCodeSchema.nullable(),
   stopReason: z.string().nullable(),
   containers: z.array(containerReportSchema),
@@ -166,12 +170,18 @@ const helloSchema = z.object({
   diskPressure: diskPressureSchema,
   /** Every task the agent knows, ended ones included until their end was acknowledged. */
   tasks: z.array(taskReportSchema),
+  /** Left out by an agent whose tasks have no network of their own. */
+  network: hostNetworkSchema.optional(),
 });
 
 /** Requests are answered once, in any order, by a `reply` with the same id; a stream is then opened by the agent. */
 const openStreamSchema = z.object({
   type: z.literal('open-stream'),
-  /** The agent dials `agentPaths.streams + streamId` on the same gateway. */
+  /** The agent dials `agentPaths.streams + streamId` on this gateway; absent: on the one it is linked to. */
+  gatewayUrl: z
+    .string()
+    .regex(/^wss:\/\/[^/]+$/)
+    .optional(),
   streamId: z.string().min(16).max(64),
   request: z.discriminatedUnion('kind', [
     z.object({
@@ -185,6 +195,12 @@ const openStreamSchema = z.object({
       since: instant.nullable(),
       follow: z.boolean(),
     }),
+    /** `live`: a sample a second until the task is gone; `once`: one; `history`: the last hour, in one frame. */
+    z.object({ kind: z.literal('stats'), taskId: taskIdSchema, mode: z.enum(['live', 'once', 'history']) }),
+    /** Answered by one frame. `container` null: to each that runs. */
+    z.object({ kind: z.literal('signal'), taskId: taskIdSchema, signal: z.string(), container: z.string().nullable() }),
+    /** Two ways, by channels.ts; what it is comes as the stream's first message. Outlives the link it was asked for on. */
+    z.object({ kind: z.literal('inside'), taskId: taskIdSchema }),
   ]),
 });
 export type OpenStream = z.output<typeof openStreamSchema>;
@@ -213,6 +229,7 @@ export const gatewayFrameSchema = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('ack'), seq: z.int().min(1) }),
   openStreamSchema,
+  networkFrameSchema,
   z.object({ type: z.literal('goodbye'), reason: z.string(), reconnectAfterMs: count }),
 ]);
 export type GatewayFrame = z.output<typeof gatewayFrameSchema>;

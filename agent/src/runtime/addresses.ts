@@ -38,12 +38,23 @@ function dotted(value: number): string {
   return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
 }
 
-/** A locally administered MAC made of the address, so that neighbours' caches never go stale when one is used again. */
-export function macOf(address: string): string {
-  return `0a:58:${address
-    .split('.')
-    .map((byte) => Number(byte).toString(16).padStart(2, '0'))
-    .join(':')}`;
+/** CIDRs without those that lie inside another one: sets of intervals take no overlaps. */
+export function outermost(cidrs: readonly string[]): string[] {
+  const ranges = [...new Set(cidrs)].map((cidr) => ({ cidr, ...rangeOf(cidr) })).sort((a, b) => a.first - b.first || b.last - a.last);
+  let end = -1;
+  return ranges.flatMap(({ cidr, last }) => {
+    if (last <= end) return [];
+    end = last;
+    return cidr;
+  });
+}
+
+function rangeOf(cidr: string): { first: number; last: number } {
+  const [address = '', length = '32'] = cidr.split('/');
+  const size = 2 ** (32 - Number(length));
+  const value = address.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0);
+  const first = value - (value % size);
+  return { first, last: first + size - 1 };
 }
 
 export interface IdRange {

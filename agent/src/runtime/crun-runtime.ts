@@ -7,6 +7,7 @@ import { cgroups } from './cgroup.js';
 import { type CleanupHost, cleanupTask, removeContainer } from './cleanup.js';
 import { disks } from './disk.js';
 import { diskWatch } from './disk-watch.js';
+import { crunInside } from './crun-inside.js';
 import { type ExitWatch, watchExits } from './exits.js';
 import { inspectHost } from './facts.js';
 import { freezeGroup } from './freezer.js';
@@ -32,7 +33,9 @@ import { signalNumber } from './signals.js';
 import { unmount } from './syscalls.js';
 import { writeTaskFiles } from './task-files.js';
 import { sampleEveryMs, taskStats } from './task-stats.js';
+import { subnetFor, taskNetworks } from './task-network.js';
 import { every } from './timers.js';
+import { writeWhole } from './write-whole.js';
 
 const rotateEveryMs = 2000;
 const lookAtDiskEveryMs = 1000;
@@ -48,8 +51,9 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const paths = pathsOf(options.instance, options.dataDirectory);
   const groups = cgroups();
   const report = await inspectHost(options, paths, groups);
-  const subnet = parseSubnet(options.subnet);
-  const net = network(paths, subnet);
+  const subnet = parseSubnet(subnetFor(paths, namesIn(paths.tasks).length > 0, options.subnet));
+  const net = network(paths, subnet, options.underlay);
+  const networks = taskNetworks(paths, net, options.log);
   const disk = disks(paths.disks);
   const watch = diskWatch(options.dataDirectory, options.log, async () => {});
   const maker = sandboxMaker(paths, net, disk, subnet, options.uidBase);
@@ -58,7 +62,15 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const starts = limiter(options.startConcurrency);
   const signalling = { paths, programs: options.programs };
   const observing = { paths, groups, clock: options.clock };
-  const cleaning: CleanupHost = { paths, groups, releaseSlot: pool.release, discardDisk: (slot) => disk.discard(paths.slot(slot)) };
+  const releaseSlot = async (slot: number) => {
+    networks.leave(slot);
+    await pool.release(slot);
+  };
+  let renumber: () => void = () => {};
+  const outdated = new Promise<'outdated'>((resolve) => {
+    renumber = () => resolve('outdated');
+  });
+  const cleaning: CleanupHost = { paths, groups, releaseSlot, discardDisk: (slot) => disk.discard(paths.slot(slot)) };
   const launching: LaunchHost = {
     options,
     paths,
@@ -66,8 +78,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     seccomp: seccompProfile(process.arch),
     rlimits: ownCeilings(),
     startByFifo: report.startByFifo,
+    toolbox: report.toolbox,
   };
   const stats = taskStats(paths, groups, options.clock);
+  const inside = crunInside({ paths, groups, programs: options.programs });
   let exits: ExitWatch | null = null;
   let stopTimers: (() => Promise<void>)[] = [];
 
@@ -84,12 +98,13 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     // Their cables and rules are needed from the first moment; whatever else there is goes with the old tables.
     const taken = known.flatMap((taskId) => readRecord<SandboxRecord>(paths.task(taskId).sandbox)?.slot ?? []);
     for (const slot of taken) pool.reserve(slot);
-    await net.setUp(taken);
+    await networks.setUp(taken);
     for (const taskId of tasksOnHost(paths, groups)) {
       if (isKnown(taskId)) await settleContainers({ ...signalling, groups }, taskId);
       else await cleanupTask(cleaning, taskId);
     }
     await maker.remove(maker.present().filter((slot) => !taken.includes(slot)));
+    await inside.start(known);
     exits = watchExits(observing, listeners);
     for (const taskId of known) for (const name of containersOf(paths, taskId)) exits.add(taskId, name);
     stopTimers = [
@@ -123,7 +138,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     const taken = performance.now();
     groups.limit(at.cgroup, { cpuMillis: null, memoryMiB: spec.memoryMiB, pids: spec.pidsLimit });
     writeTaskFiles(at.files, hostnameOf(spec), sandbox.address);
-    return { address: sandbox.address, timings: { image: pulled - begun, sandbox: taken - pulled, task: performance.now() - taken } };
+    const ports = await networks.join(spec, sandbox.slot, sandbox.address);
+    return { address: sandbox.address, ports, timings: { image: pulled - begun, sandbox: taken - pulled, task: performance.now() - taken } };
   };
 
   const takeSandbox = async (file: string): Promise<SandboxRecord> => {
@@ -163,10 +179,17 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const cleanup = async (taskId: TaskId): Promise<void> => {
     exits?.forgetTask(taskId);
     await cleanupTask(cleaning, taskId);
+    renumberIfIdle();
+  };
+
+  /** Tasks keep the address that they have; another subnet is for those to come. */
+  const renumberIfIdle = () => {
+    if (namesIn(paths.tasks).length === 0 && subnetFor(paths, false, options.subnet) !== subnet.cidr) renumber();
   };
 
   const close = async () => {
     exits?.close();
+    await inside.close();
     for (const stop of stopTimers.splice(0)) await stop();
     await pool.close();
   };
@@ -198,6 +221,14 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     },
     taskStats: stats.counters,
     statsHistory: stats.history,
+    outdated,
+    network: { subnet: subnet.cidr, underlay: options.underlay },
+    setNetwork: async (state) => {
+      if (state.subnet !== null) writeWhole(paths.subnetWanted, parseSubnet(state.subnet).cidr);
+      await networks.setState(state);
+      renumberIfIdle();
+    },
+    inside,
     close,
     teardown: async () => {
       await close();

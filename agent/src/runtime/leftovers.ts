@@ -34,7 +34,7 @@ export function forgetRun(paths: Paths): void {
     for (const target of mountsBelow(directory)) unmount(target);
     rmSync(directory, { recursive: true, force: true });
   }
-  rmSync(paths.bootIdFile, { force: true });
+  for (const file of [paths.bootIdFile, paths.networkState, paths.subnetInUse]) rmSync(file, { force: true });
 }
 
 /** Settles containers whose start was under way: not let go means gone, let go means it is made sure. */

@@ -10,6 +10,8 @@ export interface RuntimeOptions {
   readonly dataDirectory: string;
   /** IPv4 in CIDR form, /16 to /28, for example 10.66.0.0/16. Its first address is the bridge's. */
   readonly subnet: string;
+  /** This host's address in the network that connects the hosts; null: none, and tasks reach no other host's. */
+  readonly underlay: string | null;
   /** First host user id handed to containers; ranges of 65,536 ids follow upon it. At least 100,000. */
   readonly uidBase: number;
   /** How many ranges may follow upon `uidBase`: the most tasks and ready slots at one time. */
@@ -21,8 +23,9 @@ export interface RuntimeOptions {
   readonly imagePullTimeoutMs: number;
   /** How long crun may take to create a container before it counts as hung. */
   readonly createTimeoutMs: number;
-  /** Absolute paths of what runs containers; `init` is a static program that is mounted into them as PID 1. `runsc` may be missing. */
-  readonly programs: { readonly conmon: string; readonly crun: string; readonly runsc: string; readonly init: string };
+  /** Absolute paths of what runs containers; `init` is a static program that is mounted into them as PID 1. `runsc` may be missing, and
+   * `toolbox`, a static busybox for copying files, too. */
+  readonly programs: { readonly conmon: string; readonly crun: string; readonly runsc: string; readonly init: string; readonly toolbox: string };
   /** Sandboxes (namespaces, address) kept ready ahead of need. */
   readonly poolSize: number;
   /** How many containers may be in the middle of their start at one time. */
@@ -61,13 +64,14 @@ export interface RuntimeLog {
 export const runtimeDefaults = {
   instance: 'berth',
   subnet: '10.66.0.0/16',
+  underlay: null,
   uidBase: 1_000_000_000,
   uidRanges: 4096,
   insecureRegistries: [],
   registryAuthFile: null,
   imagePullTimeoutMs: 10 * 60_000,
   createTimeoutMs: 30_000,
-  programs: { conmon: '/usr/bin/conmon', crun: '/usr/bin/crun', runsc: '/usr/bin/runsc', init: '/usr/bin/catatonit' },
+  programs: { conmon: '/usr/bin/conmon', crun: '/usr/bin/crun', runsc: '/usr/bin/runsc', init: '/usr/bin/catatonit', toolbox: '/bin/busybox' },
   poolSize: 16,
   startConcurrency: 3,
   logs: { maxFileBytes: 10 * 1024 * 1024, maxRotatedFiles: 3, retentionMs: 7 * 24 * 3_600_000, maxTotalBytes: 2 * 1024 ** 3 },

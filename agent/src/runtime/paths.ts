@@ -29,6 +29,13 @@ export function pathsOf(instance: string, dataDirectory: string) {
     disks: join(data, 'disks'),
     logs: join(data, 'logs'),
     bridge: `${instance}0`,
+    /** The device that leads to other hosts' tasks. */
+    overlay: `${instance}x`,
+    /** What the control plane has said of the network, for the next life of the agent. */
+    networkState: join(run, 'network.json'),
+    /** The subnet that this life's tasks have; and the one that the control plane wants. */
+    subnetInUse: join(run, 'subnet'),
+    subnetWanted: join(data, 'subnet'),
     vethPrefix: `${instance}v`,
     table: instance,
     slot: (slot: number) => {
@@ -37,6 +44,8 @@ export function pathsOf(instance: string, dataDirectory: string) {
         directory,
         user: join(directory, 'user'),
         net: join(directory, 'net'),
+        /** The task's place in the network. */
+        member: join(directory, 'member.json'),
         layers: join(directory, 'l'),
         /** The task's disk, and the file that it is in. */
         disk: join(directory, 'disk'),

@@ -3,7 +3,8 @@
 //
 // Everything a task has on the host is named after its id, so that an implementation can find it again after the
 // agent was killed, without being told.
-import type { Capacity, ContainerSpec, LogLine, StatsSample, StopCode, TaskId, TaskSpec } from '@berth/contract';
+import type { AssignedPort, Capacity, ContainerSpec, HostNetwork, LogLine, NetworkState, StatsSample, StopCode, TaskId, TaskSpec } from '@berth/contract';
+import type { Inside } from './inside.js';
 import type { TaskCounters } from './stats-rates.js';
 
 export interface HostFacts {
@@ -16,6 +17,8 @@ export interface HostFacts {
 export interface Prepared {
   /** The task's own IPv4 address. */
   readonly address: string | null;
+  /** What it publishes, and where. */
+  readonly ports: readonly AssignedPort[];
   /** Milliseconds by part, e.g. { image: 0.4, sandbox: 1.2 }. */
   readonly timings: Readonly<Record<string, number>>;
 }
@@ -96,6 +99,14 @@ export interface Runtime {
   taskStats(taskId: TaskId): TaskCounters | null;
   /** What it used in the last hour, oldest first; kept in memory only. */
   statsHistory(taskId: TaskId): StatsSample[];
+  /** What other hosts have to know of this one; null if its tasks have no network of their own. */
+  readonly network: HostNetwork | null;
+  /** Resolves when it should be closed and made anew, for that its tasks get another subnet; it has none at the moment. */
+  readonly outdated: Promise<'outdated'>;
+  /** What the control plane says of groups, other hosts and this one's subnet, whole. Resolves when it holds. */
+  setNetwork(state: NetworkState): Promise<void>;
+  /** What one can do inside a running task. */
+  readonly inside: Inside;
   /** Ends timers and watchers. Containers live on. */
   close(): Promise<void>;
   /** Undoes `start`: bridge, tables, pools, mounts. Only when no task is left. */

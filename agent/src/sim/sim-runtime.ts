@@ -6,6 +6,7 @@ import type { Clock } from '../clock.js';
 import { toInstant } from '../instant.js';
 import { AdjustRefusedError, type Exit, type LogRequest, type Runtime, type RuntimeListeners, TaskStartError } from '../runtime/runtime.js';
 import { behaviourOf } from './behaviour.js';
+import { simInside } from './sim-inside.js';
 import { addLine, newSimMachine, type SimContainer, type SimMachine } from './sim-machine.js';
 import { simCounters, simMemoryMiB } from './sim-stats.js';
 
@@ -80,7 +81,7 @@ export function createSimRuntime({ bootId, capacity, clock, startDelayMs, machin
     async prepare(spec, signal) {
       if (spec.containers.some((container) => behaviourOf(container).kind === 'pull')) await abortOf(signal);
       const address = machine.nextAddress++ % 65_534;
-      return { address: `10.255.${address >> 8}.${address & 255}`, timings: { sandbox: 0 } };
+      return { address: `10.255.${address >> 8}.${address & 255}`, ports: [], timings: { sandbox: 0 } };
     },
     async startContainer(spec, container) {
       if (startDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, startDelayMs));
@@ -118,6 +119,10 @@ export function createSimRuntime({ bootId, capacity, clock, startDelayMs, machin
     logs: (taskId, request) => simLogs(machine, taskId, request),
     taskStats: (taskId) => simCounters(taskId, [...(machine.containers.get(taskId)?.values() ?? [])], clock.now()),
     statsHistory: () => [],
+    inside: simInside(machine),
+    network: null,
+    outdated: new Promise(() => {}),
+    setNetwork: async () => {},
     async close() {
       listeners = { onExit: () => {} };
       for (const container of [...timers.keys()]) forgetTimer(container);
