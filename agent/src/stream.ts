@@ -1,15 +1,18 @@
-// Serves one stream that the gateway asked for, on a socket of its own: a task's log lines. A reader who stops reading
-// stops the pump, and never the task.
+// Serves one stream that the gateway asked for, on a socket of its own: a task's log lines, or answers about it. A reader
+// who stops reading stops the pump, and never the task.
 import { agentPaths, type LogStreamFrame, type OpenStream } from '@berth/contract';
 import type { Logger } from 'pino';
 import { WebSocket } from 'ws';
+import { signalFrames, statsFrames } from './answers.js';
 import type { Identity } from './identity.js';
+import type { Journal } from './journal.js';
 import type { Runtime } from './runtime/runtime.js';
 
 interface Options {
   readonly gatewayUrl: string;
   readonly identity: Identity;
-  readonly runtime: Pick<Runtime, 'logs'>;
+  readonly runtime: Runtime;
+  readonly journal: Pick<Journal, 'state'>;
   readonly log: Logger;
   /** Ends the stream with the link it was asked for on. */
   readonly signal: AbortSignal;
@@ -22,7 +25,7 @@ const reportableReason = 120;
 
 /** @throws Error when the stream could not be opened; once open, its end tells how it went. */
 export async function serveStream(
-  { gatewayUrl, identity, runtime, log, signal }: Options,
+  { gatewayUrl, identity, runtime, journal, log, signal }: Options,
   { streamId, request }: OpenStream,
 ): Promise<void> {
   const { key, certificate, authority } = identity;
@@ -34,13 +37,11 @@ export async function serveStream(
   signal.addEventListener('abort', giveUp, { once: true });
   try {
     await opened(socket);
-    const { taskId, container, since, follow } = request;
-    const tail = request.fromStart ? null : request.tail;
-    await pump(socket, runtime.logs(taskId, { container, tail, since, follow, signal: ended.signal }), ended.signal);
+    await pump(socket, framesOf(request, { runtime, journal }, ended.signal), ended.signal);
     socket.close(1000);
   } catch (error) {
     if (socket.readyState !== WebSocket.OPEN) throw error;
-    log.warn({ taskId: request.taskId, err: error }, 'a log stream broke off');
+    log.warn({ taskId: request.taskId, err: error }, 'a stream broke off');
     socket.close(1011, (error as Error).message.slice(0, reportableReason));
   } finally {
     signal.removeEventListener('abort', giveUp);
@@ -55,13 +56,45 @@ function opened(socket: WebSocket): Promise<void> {
   });
 }
 
-async function pump(socket: WebSocket, batches: ReturnType<Runtime['logs']>, ended: AbortSignal): Promise<void> {
-  for await (const lines of batches) {
-    for (let from = 0; from < lines.length; from += linesPerFrame) {
-      if (ended.aborted) return;
-      const frame: LogStreamFrame = { lines: lines.slice(from, from + linesPerFrame) };
-      await sendFrame(socket, JSON.stringify(frame), ended);
+function framesOf(
+  request: OpenStream['request'],
+  { runtime, journal }: Pick<Options, 'runtime' | 'journal'>,
+  ended: AbortSignal,
+): AsyncIterable<object> {
+  switch (request.kind) {
+    case 'logs':
+      return logFrames(runtime, request, ended);
+    case 'stats':
+      return statsFrames(runtime, request, ended);
+    case 'signal': {
+      const containers = journal.state.tasks.get(request.taskId)?.containers ?? [];
+      return signalFrames(
+        runtime,
+        request,
+        containers.filter(({ state }) => state === 'running').map(({ name }) => name),
+      );
     }
+    default:
+      return request satisfies never;
+  }
+}
+
+async function* logFrames(
+  runtime: Pick<Runtime, 'logs'>,
+  request: Extract<OpenStream['request'], { kind: 'logs' }>,
+  ended: AbortSignal,
+): AsyncGenerator<LogStreamFrame> {
+  const { taskId, container, since, follow } = request;
+  const tail = request.fromStart ? null : request.tail;
+  for await (const lines of runtime.logs(taskId, { container, tail, since, follow, signal: ended })) {
+    for (let from = 0; from < lines.length; from += linesPerFrame) yield { lines: lines.slice(from, from + linesPerFrame) };
+  }
+}
+
+async function pump(socket: WebSocket, frames: AsyncIterable<object>, ended: AbortSignal): Promise<void> {
+  for await (const frame of frames) {
+    if (ended.aborted) return;
+    await sendFrame(socket, JSON.stringify(frame), ended);
   }
 }
 

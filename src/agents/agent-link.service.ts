@@ -19,6 +19,7 @@ export interface LinkPorts {
   /** The highest leader's epoch that is known: what is told was committed, and agents refuse a lower one than they saw. */
   epoch(): number;
   heard(hostId: HostId): void;
+  diskPressureChanged(hostId: HostId, pressure: string | null): Promise<void>;
   streamFailed(hostId: HostId, streamId: string, reason: string): void;
   /** The host has been greeted: from now on it is this connection's. The full state is to follow. */
   greeted(link: AgentLink): void;
@@ -43,6 +44,7 @@ export class AgentLink {
   private early: DesiredTask[] = [];
   private lastSeq = 0;
   private framesWaiting = 0;
+  private diskPressure: string | null = null;
 
   constructor(
     socket: WebSocket,
@@ -61,8 +63,8 @@ export class AgentLink {
     return this.phase === 'awaiting-full';
   }
 
-  lacks(task: Pick<DesiredTask, 'taskId' | 'desired'>): boolean {
-    return !this.outbox.wasTold(task.taskId, task.desired);
+  lacks(task: Pick<DesiredTask, 'taskId' | 'desired'> & { readonly wishVersion?: number }): boolean {
+    return !this.outbox.wasTold(task.taskId, task.desired, task.wishVersion);
   }
 
   /** The whole of what the host is to have, as read after `greeted`. */
@@ -120,15 +122,28 @@ export class AgentLink {
         this.ports.streamFailed(this.hostId, frame.streamId, frame.reason);
         break;
       case 'heartbeat':
+        this.noteDiskPressure(frame.diskPressure);
         break;
       default:
         frame satisfies never;
     }
   }
 
+  /** Amounts in the words change all the time: what counts is whether there is any. A failed write is repeated. */
+  private noteDiskPressure(pressure: string | null): void {
+    if ((pressure === null) === (this.diskPressure === null)) return;
+    const before = this.diskPressure;
+    this.diskPressure = pressure;
+    this.ports.diskPressureChanged(this.hostId, pressure).catch((err) => {
+      this.diskPressure = before;
+      this.ports.logger.warn({ err, hostId: this.hostId }, 'a host’s disk pressure could not be noted');
+    });
+  }
+
   private receiveHello(hello: Hello): void {
     clearTimeout(this.helloTimer);
     this.phase = 'greeting';
+    this.diskPressure = hello.diskPressure;
     this.greet(hello).catch((err) => {
       this.ports.logger.warn({ err, hostId: this.hostId }, 'an agent could not be greeted');
       this.goodbye('the control plane is not ready', retrySoonMs);

@@ -15,7 +15,7 @@ const maxFrameChars = 2 * 1024 * 1024;
 
 export class DesiredOutbox {
   private seq = 0;
-  private readonly told = new Map<TaskId, DesiredTask['desired']>();
+  private readonly told = new Map<TaskId, { readonly desired: DesiredTask['desired']; readonly wish: number }>();
   private readonly ended = new Map<TaskId, number>();
   private readonly unacked = new Map<number, Sent>();
 
@@ -25,7 +25,7 @@ export class DesiredOutbox {
    */
   frames(epoch: number, tasks: readonly DesiredTask[], { full, nowMs }: { full: boolean; nowMs: number }): DesiredFrame[] {
     const news = tasks.filter((task) => this.isNews(task));
-    for (const { taskId, desired } of news) this.told.set(taskId, desired);
+    for (const task of news) this.told.set(task.taskId, { desired: task.desired, wish: wishOf(task) });
     const chunks = chunksOf(news);
     if (full && chunks.length === 0) chunks.push([]);
     return chunks.map((chunk, index) => {
@@ -36,8 +36,10 @@ export class DesiredOutbox {
     });
   }
 
-  wasTold(taskId: TaskId, desired: DesiredTask['desired']): boolean {
-    return this.ended.has(taskId) || this.told.get(taskId) === 'stopped' || this.told.get(taskId) === desired;
+  /** @param wish the version of what is wished of a task that runs, 0 if nothing is. */
+  wasTold(taskId: TaskId, desired: DesiredTask['desired'], wish = 0): boolean {
+    const told = this.told.get(taskId);
+    return this.ended.has(taskId) || told?.desired === 'stopped' || (told?.desired === desired && told.wish >= wish);
   }
 
   acknowledge(seq: number): void {
@@ -68,9 +70,13 @@ export class DesiredOutbox {
     for (const [taskId, endedAtMs] of this.ended) if (nowMs - endedAtMs > afterMs) this.ended.delete(taskId);
   }
 
-  private isNews({ taskId, desired }: DesiredTask): boolean {
-    return !this.wasTold(taskId, desired);
+  private isNews(task: DesiredTask): boolean {
+    return !this.wasTold(task.taskId, task.desired, wishOf(task));
   }
+}
+
+function wishOf(task: DesiredTask): number {
+  return task.desired === 'running' ? (task.wish?.version ?? 0) : 0;
 }
 
 function chunksOf(tasks: readonly DesiredTask[]): DesiredTask[][] {

@@ -1,11 +1,11 @@
 // What the database wants of hosts: the tasks they hold, and the full order for those that an agent has not got yet.
-import type { HostId, StopCode, TaskId, TaskOverrides } from '@berth/contract';
+import type { HostId, StopCode, TaskId, TaskOverrides, TaskWish } from '@berth/contract';
 import type { DataSource } from 'typeorm';
 import { holdsCapacity } from '../db/holding.js';
 import type { SpecSource, StoredDefinition } from './task-spec.js';
 
 export type Wanted = { readonly hostId: HostId; readonly taskId: TaskId } & (
-  | { readonly desired: 'running' }
+  | { readonly desired: 'running'; readonly wishVersion: number }
   | { readonly desired: 'stopped'; readonly stopCode: StopCode; readonly reason: string }
 );
 
@@ -13,7 +13,7 @@ export type Wanted = { readonly hostId: HostId; readonly taskId: TaskId } & (
 export async function readWanted(db: DataSource, hostIds: readonly HostId[]): Promise<{ epoch: number; wanted: Wanted[] }> {
   const rows: WantedRow[] = await db.query(
     `SELECT coalesce((SELECT epoch FROM leases WHERE name = 'scheduler'), 0) AS epoch,
-            t.id, t.host_id, t.desired_state, t.desired_stop_code, t.desired_stop_reason
+            t.id, t.host_id, t.desired_state, t.desired_stop_code, t.desired_stop_reason, t.wish_version
      FROM (SELECT) AS one LEFT JOIN tasks t ON t.host_id = ANY($1::uuid[]) AND t.state ${holdsCapacity}`,
     [hostIds],
   );
@@ -24,7 +24,7 @@ export async function readWanted(db: DataSource, hostIds: readonly HostId[]): Pr
 export async function readSpecSources(db: DataSource, taskIds: readonly TaskId[]): Promise<SpecSource[]> {
   if (taskIds.length === 0) return [];
   const rows: SpecRow[] = await db.query(
-    `SELECT t.id, t.tenant_id, t.name, t.cpu_millis, t.memory_mib, t.overrides, t.task_definition_id,
+    `SELECT t.id, t.tenant_id, t.name, t.cpu_millis, t.memory_mib, t.overrides, t.task_definition_id, t.wish_version, t.wish,
             d.family, d.revision,
             CASE WHEN row_number() OVER (PARTITION BY t.task_definition_id) = 1 THEN d.spec END AS spec
      FROM tasks t JOIN task_definitions d ON d.id = t.task_definition_id
@@ -44,6 +44,9 @@ export interface SpecRow {
   task_definition_id: string;
   family: string;
   revision: number;
+  /** Not there where nothing can have been wished yet. */
+  wish_version?: number;
+  wish?: Omit<TaskWish, 'version'> | null;
   /** On the first row of each definition only: a batch often has one, and it can be large. */
   spec: StoredDefinition | null;
 }
@@ -54,7 +57,9 @@ export function toSpecSources<R extends SpecRow>(rows: readonly R[]): SpecSource
     const definition = definitions.get(row.task_definition_id);
     if (!definition) return [];
     const { id: taskId, tenant_id: tenantId, name, family, revision, overrides } = row;
-    return { taskId, tenantId, name, family, revision, overrides, cpuMillis: row.cpu_millis, memoryMiB: row.memory_mib, definition };
+    const sizes = { cpuMillis: row.cpu_millis, memoryMiB: row.memory_mib };
+    const wish = row.wish ? { ...row.wish, version: row.wish_version ?? 0 } : undefined;
+    return { taskId, tenantId, name, family, revision, overrides, ...sizes, definition, wish };
   });
 }
 
@@ -65,10 +70,11 @@ interface WantedRow {
   desired_state: 'running' | 'stopped';
   desired_stop_code: StopCode | null;
   desired_stop_reason: string | null;
+  wish_version: number;
 }
 
 function toWanted(row: WantedRow, taskId: TaskId): Wanted {
   const { host_id: hostId, desired_stop_code: stopCode, desired_stop_reason: reason } = row;
-  if (row.desired_state === 'running') return { hostId, taskId, desired: 'running' };
+  if (row.desired_state === 'running') return { hostId, taskId, desired: 'running', wishVersion: row.wish_version };
   return { hostId, taskId, desired: 'stopped', stopCode: stopCode ?? 'UserInitiated', reason: reason ?? 'it was asked to stop' };
 }

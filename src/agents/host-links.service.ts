@@ -1,14 +1,16 @@
 // The agents that are connected to this replica, by host. Whoever wants something of a host asks here. A host that is
 // connected to another replica looks unreachable from this one.
-import type { DesiredTask, HostId, LogLine } from '@berth/contract';
+import { type DesiredTask, type HostId, type LogLine, logStreamFrameSchema } from '@berth/contract';
 import { Inject, Injectable } from '@nestjs/common';
 import { Gauge } from 'prom-client';
+import type { z } from 'zod';
 import type { Config } from '../config.js';
 import { CONFIG } from '../db/db.module.js';
 import { ApiError } from '../errors.js';
 import type { AgentLink } from './agent-link.service.js';
+import { FrameStream } from './frame-stream.service.js';
 import { groupByHost } from './group-by-host.js';
-import { type LogStreamRequest, LogStreams } from './log-streams.service.js';
+import { type LogStreamRequest, LogStreams, type StreamRequest } from './log-streams.service.js';
 import { type SpecSource, toDesiredRunning } from './task-spec.js';
 
 @Injectable()
@@ -78,10 +80,23 @@ export class HostLinks {
    * unavailable when it cannot.
    */
   async openLogs(hostId: HostId, request: LogStreamRequest, signal: AbortSignal): Promise<AsyncIterable<LogLine[]>> {
+    return this.openFrames(hostId, { kind: 'logs', ...request }, logLinesFrame, signal);
+  }
+
+  /**
+   * Frames of any kind that a host sends, read as fast as they are pulled.
+   * @throws as `openLogs`
+   */
+  async openFrames<T>(hostId: HostId, request: StreamRequest, schema: z.ZodType<T>, signal: AbortSignal): Promise<AsyncIterable<T>> {
     const link = this.links.get(hostId);
     if (!link) throw new ApiError('host_unreachable');
-    return this.streams.open(hostId, request, signal, (frame) => link.request(frame));
+    return this.streams.open(hostId, request, signal, {
+      take: (socket) => new FrameStream(socket, schema, signal),
+      send: (frame) => link.request(frame),
+    });
   }
 }
+
+const logLinesFrame = logStreamFrameSchema.transform(({ lines }) => lines);
 
 const connectedAgents = new Gauge({ name: 'berth_connected_agents', help: 'Agents connected to this replica' });

@@ -1,18 +1,24 @@
-// Log streams that were asked for and not opened yet: each waits a short while for its host, and no other, to dial in.
+// Streams that were asked for and not opened yet: each waits a short while for its host, and no other, to dial in.
 import { randomBytes } from 'node:crypto';
-import type { HostId, LogLine, OpenStream } from '@berth/contract';
+import type { HostId, OpenStream } from '@berth/contract';
 import type { WebSocket } from 'ws';
 import { ApiError } from '../errors.js';
-import { LogStream } from './log-stream.service.js';
 
-export type LogStreamRequest = Omit<OpenStream['request'], 'kind'>;
+export type StreamRequest = OpenStream['request'];
+export type LogStreamRequest = Omit<Extract<StreamRequest, { kind: 'logs' }>, 'kind'>;
 
 interface Expected {
   readonly hostId: HostId;
-  readonly signal: AbortSignal;
-  resolve(lines: AsyncIterable<LogLine[]>): void;
+  readonly kind: StreamRequest['kind'];
+  resolve(socket: WebSocket): void;
   reject(error: unknown): void;
 }
+
+/** What a user wanted of a stream, for the sentence that says that it can't be had. */
+const nouns = { logs: 'the logs', stats: 'the statistics', signal: 'the processes' } as const satisfies Record<
+  StreamRequest['kind'],
+  string
+>;
 
 const dialInMs = 10_000;
 /** A host is asked for no more than this at once; whoever wants more finds it busy. */
@@ -22,17 +28,19 @@ export class LogStreams {
   private readonly expected = new Map<string, Expected>();
 
   /**
+   * @param take gets the socket as soon as it is there, before anything can come on it.
    * @param send passes the request on to the host.
    * @throws ApiError host_unreachable when the host does not open the stream in time.
    */
-  open(
+  open<T>(
     hostId: HostId,
-    request: LogStreamRequest,
+    request: StreamRequest,
     signal: AbortSignal,
-    send: (frame: OpenStream) => void,
-  ): Promise<AsyncIterable<LogLine[]>> {
+    { take, send }: { take: (socket: WebSocket) => T; send: (frame: OpenStream) => void },
+  ): Promise<T> {
     const waiting = [...this.expected.values()].filter((one) => one.hostId === hostId).length;
-    if (waiting >= expectedPerHost) throw new ApiError('unavailable', { what: 'the logs of this host, which is busy opening others' });
+    if (waiting >= expectedPerHost)
+      throw new ApiError('unavailable', { what: `${nouns[request.kind]} of this host, which is busy with other requests` });
     signal.throwIfAborted();
     const streamId = randomBytes(16).toString('hex');
     return new Promise((resolve, reject) => {
@@ -50,14 +58,14 @@ export class LogStreams {
       signal.addEventListener('abort', onAbort, { once: true });
       this.expected.set(streamId, {
         hostId,
-        signal,
+        kind: request.kind,
         reject: fail,
-        resolve: (lines) => {
+        resolve: (socket) => {
           settle();
-          resolve(lines);
+          resolve(take(socket));
         },
       });
-      send({ type: 'open-stream', streamId, request: { kind: 'logs', ...request } });
+      send({ type: 'open-stream', streamId, request });
     });
   }
 
@@ -68,7 +76,7 @@ export class LogStreams {
   /** The host has dialled in. */
   accept(streamId: string, hostId: HostId, socket: WebSocket): void {
     const expected = this.expected.get(streamId);
-    if (expected?.hostId === hostId) expected.resolve(new LogStream(socket, expected.signal));
+    if (expected?.hostId === hostId) expected.resolve(socket);
     else socket.terminate();
   }
 
@@ -76,7 +84,7 @@ export class LogStreams {
   failed(streamId: string, hostId: HostId, reason: string): void {
     const expected = this.expected.get(streamId);
     if (expected?.hostId === hostId)
-      expected.reject(new ApiError('unavailable', { what: `the logs of this task (${reason.slice(0, 200)})` }));
+      expected.reject(new ApiError('unavailable', { what: `${nouns[expected.kind]} of this task (${reason.slice(0, 200)})` }));
   }
 
   /** The host is gone. */

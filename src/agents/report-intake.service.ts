@@ -144,7 +144,8 @@ export class ReportIntake implements BeforeApplicationShutdown {
         'tasks',
         changes.map(({ report }) => report.taskId),
       );
-    if (changes.some(({ report }) => isTerminal(report.state))) this.signals.send('pending', null);
+    // A task that has ended, or has become smaller, leaves room for another.
+    if (changes.some(({ report }) => isTerminal(report.state) || report.adjusted)) this.signals.send('pending', null);
   }
 
   private receipts(submissions: readonly Submission[], { verdicts }: Decision, known: ReadonlyMap<TaskId, KnownTask>): Receipt[] {

@@ -1,6 +1,7 @@
 // Decides what agents' reports change: of each task the newest report counts, only its own host's, never backwards, and
 // the end is final. The database's rows and the reports come in, changes and events go out.
 import {
+  type Adjusted,
   type HostId,
   isTerminal,
   type StopCode,
@@ -10,6 +11,7 @@ import {
   type TaskReport,
   type TaskState,
 } from '@berth/contract';
+import { type AdjustEventType, adjustNews } from './adjust-events.js';
 
 /** What the database knows of a task that was reported. */
 export interface KnownTask {
@@ -22,6 +24,9 @@ export interface KnownTask {
   readonly desiredStopReason: string | null;
   readonly stopCode: StopCode | null;
   readonly stopReason: string | null;
+  readonly cpuMillis: number;
+  readonly memoryMiB: number;
+  readonly adjusted: Adjusted | null;
 }
 
 export interface HostReport {
@@ -38,7 +43,7 @@ export interface TaskChange {
 export interface NewEvent {
   readonly taskId: TaskId;
   readonly tenantId: string;
-  readonly type: TaskState;
+  readonly type: TaskState | AdjustEventType;
   /** By the agent's clock; null if it did not say. */
   readonly at: string | null;
   readonly reason: string;
@@ -66,7 +71,10 @@ export function decideReports(known: ReadonlyMap<TaskId, KnownTask>, reports: re
     if (!other || supersedes(report, other)) newest.set(report.taskId, report);
   });
   const changes = [...newest.values()].map((report) => ({ report, ...stopOf(report, known.get(report.taskId)) }));
-  const events = changes.flatMap((change) => newEvents(change, known.get(change.report.taskId)));
+  const events = changes.flatMap((change) => {
+    const task = known.get(change.report.taskId);
+    return [...adjustEvents(change, task), ...newEvents(change, task)];
+  });
   return { changes, events, verdicts };
 }
 
@@ -86,6 +94,11 @@ function stopOf(report: TaskReport, task: KnownTask | undefined): { stopCode: St
   if (!isTerminal(report.state)) return { stopCode: null, stopReason: null };
   const stopCode = report.stopCode ?? task?.desiredStopCode ?? 'RuntimeFailed';
   return { stopCode, stopReason: report.stopReason ?? task?.desiredStopReason ?? stopCodes[stopCode].meaning };
+}
+
+function adjustEvents({ report }: TaskChange, task: KnownTask | undefined): NewEvent[] {
+  if (!task) return [];
+  return adjustNews(task.adjusted, task, report.adjusted).map((news) => ({ ...news, taskId: task.id, tenantId: task.tenantId, at: null }));
 }
 
 const reportable = ['starting', 'running', 'stopping', 'stopped'] as const;

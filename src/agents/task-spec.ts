@@ -9,11 +9,14 @@ import {
   type TaskId,
   type TaskOverrides,
   type TaskSpec,
+  type TaskWish,
 } from '@berth/contract';
 import { toContainerExtras } from './container-extras.js';
 
 /** A definition as the database keeps it. */
-export type StoredDefinition = Partial<Pick<TaskDefinition, 'isolation' | 'ephemeralStorageMiB' | 'maxRunTimeSeconds' | 'cpuBurst' | 'blockIoWeight'>> &
+export type StoredDefinition = Partial<
+  Pick<TaskDefinition, 'isolation' | 'ephemeralStorageMiB' | 'maxRunTimeSeconds' | 'cpuBurst' | 'blockIoWeight'>
+> &
   Pick<TaskDefinition, 'pidsLimit' | 'containers' | 'userData'>;
 type StoredContainer = StoredDefinition['containers'][number];
 type ContainerOverride = TaskOverrides['containers'][number];
@@ -28,6 +31,8 @@ export interface SpecSource {
   readonly revision: number;
   readonly overrides: Pick<TaskOverrides, 'containers' | 'userData' | 'maxRunTimeSeconds'> | null;
   readonly definition: StoredDefinition;
+  /** What was wished since it runs. */
+  readonly wish?: TaskWish | undefined;
 }
 
 /** @throws Error if a stored image is no image reference: the definition was not checked when it was registered. */
@@ -54,7 +59,8 @@ export function toTaskSpec(source: SpecSource, defaultRegistry: string): TaskSpe
 }
 
 export function toDesiredRunning(source: SpecSource, defaultRegistry: string): DesiredTask {
-  return { taskId: source.taskId, desired: 'running', spec: toTaskSpec(source, defaultRegistry) };
+  const { taskId, wish } = source;
+  return { taskId, desired: 'running', spec: toTaskSpec(source, defaultRegistry), ...(wish && { wish }) };
 }
 
 function toContainerSpec(

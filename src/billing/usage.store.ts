@@ -31,10 +31,10 @@ export async function insertUsage(manager: EntityManager, records: readonly Rece
   if (records.length === 0) return 0;
   const [{ count }] = await manager.query(
     `WITH kept AS (
-       INSERT INTO usage_records (task_id, sequence, tenant_id, host_id, started_at, ended_at, cpu_millis, memory_mib)
-       SELECT r."taskId", r.sequence, t.tenant_id, t.host_id, r."startedAt", r."endedAt", r."cpuMillis", r."memoryMiB"
+       INSERT INTO usage_records (task_id, sequence, tenant_id, host_id, started_at, ended_at, cpu_millis, memory_mib, frozen)
+       SELECT r."taskId", r.sequence, t.tenant_id, t.host_id, r."startedAt", r."endedAt", r."cpuMillis", r."memoryMiB", coalesce(r.frozen, false)
        FROM jsonb_to_recordset($1::jsonb) AS r("hostId" uuid, "taskId" uuid, sequence int, "startedAt" timestamptz,
-                                               "endedAt" timestamptz, "cpuMillis" int, "memoryMiB" int)
+                                               "endedAt" timestamptz, "cpuMillis" int, "memoryMiB" int, frozen boolean)
        JOIN tasks t ON t.id = r."taskId" AND t.host_id = r."hostId"
        WHERE r."endedAt" >= r."startedAt"
        ON CONFLICT DO NOTHING
@@ -46,13 +46,17 @@ export async function insertUsage(manager: EntityManager, records: readonly Rece
   return count;
 }
 
+/** The size that the task has, which may be less than what it holds for placement while it is to grow. */
+const sizeInEffect = `coalesce((t.adjusted->>'cpuMillis')::int, t.cpu_millis) AS cpu_millis,
+              coalesce((t.adjusted->>'memoryMiB')::int, t.memory_mib) AS memory_mib`;
+
 @Injectable()
 export class UsageStore {
   constructor(@InjectDataSource() private readonly database: DataSource) {}
 
   async findTask(tenantId: TenantId, id: TaskId): Promise<MeteredTask | null> {
     const [row] = await this.database.query(
-      `SELECT t.id, t.state, t.stop_code, t.cpu_millis, t.memory_mib, t.started_at, t.created_at,
+      `SELECT t.id, t.state, t.stop_code, t.started_at, ${sizeInEffect}, t.created_at,
               CASE WHEN h.state <> 'active' THEN h.last_seen_at END AS last_seen_at
        FROM tasks t LEFT JOIN hosts h ON h.id = t.host_id WHERE t.tenant_id = $1 AND t.id = $2`,
       [tenantId, id],

@@ -4,8 +4,9 @@ import { Initial1764000000000 } from '../../migrations/1764000000000-initial.js'
 import { TaskNeeds1764100000000 } from '../../migrations/1764100000000-task-needs.js';
 import { HostDisks1764200000000 } from '../../migrations/1764200000000-host-disks.js';
 import { TaskLife1764300000000 } from '../../migrations/1764300000000-task-life.js';
+import { TaskAdjustments1764400000000 } from '../../migrations/1764400000000-task-adjustments.js';
 
-export const migrations = [Initial1764000000000, TaskNeeds1764100000000, HostDisks1764200000000, TaskLife1764300000000];
+export const migrations = [Initial1764000000000, TaskNeeds1764100000000, HostDisks1764200000000, TaskLife1764300000000, TaskAdjustments1764400000000];
 
 export function dataSourceOptions(databaseUrl: string, poolSize: number) {
   return {

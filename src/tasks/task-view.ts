@@ -1,5 +1,6 @@
 // A task's row as the API shows it.
-import type { ContainerReport, Health, PendingReason, StopCode, Task, TaskEvent, TaskId, TaskState } from '@berth/contract';
+import type { Adjusted, ContainerReport, Health, PendingReason, StopCode, Task, TaskEvent, TaskId, TaskState, TaskWish } from '@berth/contract';
+import { adjustmentOf } from './adjustment.js';
 import type { RegisteredSpec } from './task-definition.js';
 
 /** Columns of `tasks` with its definition and host, as `tasks.store` reads them. */
@@ -11,6 +12,7 @@ export interface TaskRow {
   readonly spec: RegisteredSpec;
   readonly state: TaskState;
   readonly desired_state: 'running' | 'stopped';
+  /** What it holds for placement; `adjusted` says what it has. */
   readonly cpu_millis: number;
   readonly memory_mib: number;
   readonly host_id: string | null;
@@ -20,6 +22,9 @@ export interface TaskRow {
   readonly pending_reason: PendingReason | null;
   readonly stop_code: StopCode | null;
   readonly stop_reason: string | null;
+  readonly wish: Omit<TaskWish, 'version'> | null;
+  readonly wish_version: number;
+  readonly adjusted: Adjusted | null;
   readonly health: Health;
   /** Null as well when it is over. */
   readonly protected_until: Date | null;
@@ -39,8 +44,10 @@ export function toApiTask(row: TaskRow): Task {
     taskDefinition: `${row.family}:${row.revision}`,
     state: row.state,
     desiredState: row.desired_state,
-    cpuMillis: row.cpu_millis,
-    memoryMiB: row.memory_mib,
+    cpuMillis: row.adjusted?.cpuMillis ?? row.cpu_millis,
+    memoryMiB: row.adjusted?.memoryMiB ?? row.memory_mib,
+    frozen: row.adjusted?.frozen ?? false,
+    adjustment: adjustmentOf(row),
     host: row.host_id === null ? null : { id: row.host_id, name: row.host_name ?? '' },
     address: row.address,
     placement: row.placement,
