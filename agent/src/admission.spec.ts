@@ -5,7 +5,7 @@ import { committed, refusal } from './admission.js';
 import { applyEntry } from './reduce.js';
 import { emptyState } from './state.js';
 
-const capacity = { cpuMillis: 1000, memoryMiB: 512, taskSlots: 2 };
+const capacity = { cpuMillis: 1000, memoryMiB: 512, taskSlots: 2, diskMiB: 2000 };
 const nothing = { cpuMillis: 0, memoryMiB: 0, taskSlots: 0 };
 
 describe('admission', () => {
@@ -22,6 +22,12 @@ describe('admission', () => {
       needs: { cpuMillis: 1, memoryMiB: 500 },
       held: { cpuMillis: 0, memoryMiB: 13, taskSlots: 1 },
       says: 'needs 500 MiB; the host has 499 of 512 free',
+    },
+    {
+      name: 'disk, a default one among them',
+      needs: { cpuMillis: 1, memoryMiB: 1 },
+      held: { cpuMillis: 0, memoryMiB: 0, taskSlots: 0, diskMiB: 1000 },
+      says: 'needs 1024 MiB of disk; the host has 1000 of 2000 free',
     },
     {
       name: 'slots',

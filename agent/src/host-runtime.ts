@@ -6,9 +6,9 @@ import type { Config } from './config.js';
 import { createRuntime } from './runtime/crun-runtime.js';
 import { type RuntimeOptions, runtimeDefaults } from './runtime/options.js';
 import type { Runtime } from './runtime/runtime.js';
-import { underlayAddress } from './underlay-address.js';
 import { openSimMachine } from './sim/sim-machine.js';
 import { createSimRuntime } from './sim/sim-runtime.js';
+import { underlayAddress } from './underlay-address.js';
 
 interface Context {
   readonly bootId: string;
@@ -36,7 +36,8 @@ export async function openRuntime(config: Config, { bootId, clock, log }: Contex
 }
 
 function crunOptions(config: Config, clock: Clock, log: Logger, underlay: string | null): RuntimeOptions {
-  const { instance, dataDirectory, subnet, uidBase, insecureRegistries, registryAuthFile, poolSize, startConcurrency, capacity, diskMiB } = config;
+  const { instance, dataDirectory, subnet, uidBase, insecureRegistries, registryAuthFile, poolSize, startConcurrency, capacity, diskMiB } =
+    config;
   const configured = {
     instance,
     dataDirectory,

@@ -12,8 +12,14 @@ export const hostSchema = z
     cpuMillis: z.int().describe('What tasks may use in all.'),
     memoryMiB: z.int(),
     taskSlots: z.int(),
+    diskMiB: z.int().nullable().describe('For ephemeral storage and volumes. Null: its agent does not count it.'),
+    diskPressure: z
+      .string()
+      .nullable()
+      .describe('Why its disk can take no more tasks at the moment; nothing is placed there until that is over.'),
     usedCpuMillis: z.int(),
     usedMemoryMiB: z.int(),
+    usedDiskMiB: z.int(),
     tasks: z.int(),
     attributes: z.record(z.string(), z.string()).describe('For example arch, kernel, cgroup, agentVersion.'),
     enrolledAt: z.iso.datetime(),

@@ -32,6 +32,7 @@ export class AgentConnections {
       submit: (submission) => intake.submit(submission),
       epoch: () => links.epoch,
       heard: (hostId) => presence.heard(hostId),
+      diskPressureChanged: (hostId, pressure) => presence.diskPressureChanged(hostId, pressure),
       streamFailed: (hostId, streamId, reason) => links.streams.failed(streamId, hostId, reason),
       greeted: (link) => {
         links.add(link);

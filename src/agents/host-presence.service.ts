@@ -9,7 +9,7 @@ import type { Config } from '../config.js';
 import { CONFIG, LOGGER } from '../db/db.module.js';
 import { SignalBus } from '../db/signals.js';
 import { HostLinks } from './host-links.service.js';
-import { activateHost, touchHosts } from './hosts.store.js';
+import { activateHost, noteDiskPressure, touchHosts } from './hosts.store.js';
 
 const flushMs = 1_000;
 const reconnectAfterMs = 500;
@@ -44,12 +44,19 @@ export class HostPresence implements OnModuleInit, BeforeApplicationShutdown {
   }
 
   /** A host has connected and can take tasks. @returns false if there is no such host. */
-  async arrived({ hostId, name, bootId, capacity, attributes, agentVersion }: Hello): Promise<boolean> {
-    const facts = { name, bootId, capacity, attributes: { ...attributes, agentVersion } };
+  async arrived({ hostId, name, bootId, capacity, attributes, agentVersion, diskPressure }: Hello): Promise<boolean> {
+    const facts = { name, bootId, capacity, diskPressure, attributes: { ...attributes, agentVersion } };
     if (!(await activateHost(this.db, hostId, facts))) return false;
     this.logger.info({ hostId, name, agentVersion }, 'host connected');
     this.signals.send('pending', null);
     return true;
+  }
+
+  /** A host's disk has become too full for new tasks, or has room again (null). */
+  async diskPressureChanged(hostId: HostId, pressure: string | null): Promise<void> {
+    await noteDiskPressure(this.db, hostId, pressure);
+    this.logger[pressure === null ? 'info' : 'warn']({ hostId, pressure }, 'a host’s disk pressure has changed');
+    this.signals.send('pending', null);
   }
 
   heard(hostId: HostId): void {

@@ -1,5 +1,5 @@
 // The rows of `hosts`: what agents say of their machines, when they were last heard, and what operators see.
-import type { Capacity, Host, HostId, HostState } from '@berth/contract';
+import { type Capacity, type Host, type HostId, type HostState, limits } from '@berth/contract';
 import type { DataSource } from 'typeorm';
 import { holdsCapacity } from '../db/holding.js';
 
@@ -13,6 +13,7 @@ export interface HostFacts {
   readonly bootId: string;
   readonly capacity: Capacity;
   readonly attributes: Readonly<Record<string, string>>;
+  readonly diskPressure: string | null;
 }
 
 export async function hostExists(db: DataSource, hostId: HostId): Promise<boolean> {
@@ -22,12 +23,12 @@ export async function hostExists(db: DataSource, hostId: HostId): Promise<boolea
 
 /** A host's agent has connected. @returns false if there is no such host. */
 export async function activateHost(db: DataSource, hostId: HostId, facts: HostFacts): Promise<boolean> {
-  const { cpuMillis, memoryMiB, taskSlots } = facts.capacity;
+  const { cpuMillis, memoryMiB, taskSlots, diskMiB = null } = facts.capacity;
   const [rows]: [unknown[], number] = await db.query(
     `UPDATE hosts SET state = 'active', last_seen_at = now(), name = $2, boot_id = $3, cpu_millis = $4, memory_mib = $5, task_slots = $6,
-            attributes = $7
+            attributes = $7, disk_mib = $8, disk_pressure = $9
      WHERE id = $1 RETURNING id`,
-    [hostId, facts.name, facts.bootId, cpuMillis, memoryMiB, taskSlots, JSON.stringify(facts.attributes)],
+    [hostId, facts.name, facts.bootId, cpuMillis, memoryMiB, taskSlots, JSON.stringify(facts.attributes), diskMiB, facts.diskPressure],
   );
   return rows.length > 0;
 }
@@ -47,12 +48,19 @@ export async function touchHosts(connection: Connection, hostIds: readonly HostI
   return { recovered: were('unreachable'), lost: were('lost') };
 }
 
+/** @param diskPressure why this host's disk can take no more tasks; null when it can. */
+export async function noteDiskPressure(db: DataSource, hostId: HostId, diskPressure: string | null): Promise<void> {
+  await db.query('UPDATE hosts SET disk_pressure = $2 WHERE id = $1', [hostId, diskPressure]);
+}
+
 /** Hosts as operators see them, oldest first. @param hostId only this one. */
 export async function readHosts(db: DataSource, hostId: HostId | null): Promise<Host[]> {
   const rows: HostRow[] = await db.query(
-    `SELECT h.*, coalesce(u.cpu, 0) AS used_cpu, coalesce(u.memory, 0) AS used_memory, coalesce(u.tasks, 0) AS tasks
+    `SELECT h.*, coalesce(u.cpu, 0) AS used_cpu, coalesce(u.memory, 0) AS used_memory, coalesce(u.tasks, 0) AS tasks,
+            coalesce(u.disk, 0) AS used_disk
      FROM hosts h LEFT JOIN LATERAL (
-       SELECT sum(cpu_millis)::int AS cpu, sum(memory_mib)::int AS memory, count(*)::int AS tasks FROM tasks t
+       SELECT sum(cpu_millis)::int AS cpu, sum(memory_mib)::int AS memory, count(*)::int AS tasks,
+              sum(coalesce((needs->>'diskMiB')::int, ${limits.ephemeralStorageMiB.default}))::int AS disk FROM tasks t
        WHERE t.host_id = h.id AND t.state ${holdsCapacity}
      ) u ON true
      WHERE $1::uuid IS NULL OR h.id = $1
@@ -69,6 +77,9 @@ interface HostRow {
   cpu_millis: number;
   memory_mib: number;
   task_slots: number;
+  disk_mib: number | null;
+  disk_pressure: string | null;
+  used_disk: number;
   used_cpu: number;
   used_memory: number;
   tasks: number;
@@ -85,8 +96,11 @@ function toHost(row: HostRow): Host {
     cpuMillis: row.cpu_millis,
     memoryMiB: row.memory_mib,
     taskSlots: row.task_slots,
+    diskMiB: row.disk_mib,
+    diskPressure: row.disk_pressure,
     usedCpuMillis: row.used_cpu,
     usedMemoryMiB: row.used_memory,
+    usedDiskMiB: row.used_disk,
     tasks: row.tasks,
     attributes: row.attributes,
     enrolledAt: row.enrolled_at.toISOString(),

@@ -1,7 +1,7 @@
 // The checklist that a host must pass to take a task, in order; a host is counted at the first point it fails.
 // A new constraint is a new entry here, and nothing else.
-import { formatCpu, formatMemory, hostsInWords } from './amounts.js';
-import type { HostRoom, HostView, Shape } from './fleet.js';
+import { formatCpu, formatDisk, formatMemory, hostsInWords } from './amounts.js';
+import { diskNeed, diskOf, type HostRoom, type HostView, type Shape } from './fleet.js';
 
 export interface Filter {
   readonly name: string;
@@ -28,10 +28,28 @@ const isolation: Filter = {
   detail: (turnedAway, { needs }) => `${hostsInWords(turnedAway.length)} without the isolation tier ${needs.isolation}`,
 };
 
+const diskPressure: Filter = {
+  name: 'disk-pressure',
+  passes: ({ host }) => host.diskPressure === null,
+  detail: (turnedAway) => `${hostsInWords(turnedAway.length)} short of disk: ${turnedAway[0]?.host.diskPressure}`,
+};
+
+const disk: Filter = {
+  name: 'disk',
+  passes: ({ free }, shape) => free.diskMiB >= diskNeed(shape),
+  detail(turnedAway, shape) {
+    const largest = Math.max(...turnedAway.map(({ free }) => free.diskMiB));
+    const whole = Math.max(...turnedAway.map(({ host }) => diskOf(host)));
+    const needs = `needs ${formatDisk(diskNeed(shape))}`;
+    if (whole < diskNeed(shape)) return `${needs}; the largest host has ${formatDisk(whole)} in all`;
+    return `${needs}; the most that is free on one host is ${formatDisk(Math.max(0, largest))}`;
+  },
+};
+
 const cpu = sizeFilter('cpu', 'cpuMillis', formatCpu);
 const memory = sizeFilter('memory', 'memoryMiB', formatMemory);
 
-export const filters: readonly Filter[] = [hostActive, isolation, taskSlots, cpu, memory];
+export const filters: readonly Filter[] = [hostActive, isolation, diskPressure, taskSlots, disk, cpu, memory];
 
 /** A host that doesn't say has containers, which every host has. */
 function tiersOf({ attributes }: HostView): string[] {

@@ -1,6 +1,6 @@
 // The fleet as placement sees it: an immutable snapshot of hosts and of what their tasks hold. Integers only, so that
 // the same snapshot gives the same plan everywhere.
-import type { Capacity, HostId, HostState, Isolation, TaskId } from '@berth/contract';
+import { type Capacity, type HostId, type HostState, type Isolation, limits, type TaskId } from '@berth/contract';
 
 export interface HostView {
   readonly id: HostId;
@@ -9,6 +9,8 @@ export interface HostView {
   /** What its agent says of it; `isolation` lists the tiers it has. */
   readonly attributes: Readonly<Record<string, string>>;
   readonly capacity: Capacity;
+  /** Why its disk can take no more tasks, in words; null when it can. */
+  readonly diskPressure: string | null;
   /** What the tasks on it hold; `taskSlots` is their number. */
   readonly used: Capacity;
 }
@@ -23,6 +25,8 @@ export interface Fleet {
  */
 export interface Needs {
   readonly isolation?: Isolation;
+  /** Ephemeral storage; absent: the default. */
+  readonly diskMiB?: number;
 }
 
 /** What placement has to know of a task. Tasks of one shape are alike to it. */
@@ -40,7 +44,7 @@ export interface PlaceableTask extends Shape {
  *  come back smaller than what it runs. */
 export interface HostRoom {
   readonly host: HostView;
-  readonly free: { cpuMillis: number; memoryMiB: number; taskSlots: number };
+  readonly free: { cpuMillis: number; memoryMiB: number; taskSlots: number; diskMiB: number };
 }
 
 export function roomOf(host: HostView): HostRoom {
@@ -50,17 +54,29 @@ export function roomOf(host: HostView): HostRoom {
       cpuMillis: host.capacity.cpuMillis - host.used.cpuMillis,
       memoryMiB: host.capacity.memoryMiB - host.used.memoryMiB,
       taskSlots: host.capacity.taskSlots - host.used.taskSlots,
+      diskMiB: diskOf(host) - (host.used.diskMiB ?? 0),
     },
   };
+}
+
+/** An agent that doesn't count its disk takes whatever comes. */
+export function diskOf({ capacity }: HostView): number {
+  return capacity.diskMiB ?? Number.POSITIVE_INFINITY;
+}
+
+export function diskNeed({ needs }: Pick<Shape, 'needs'>): number {
+  return needs.diskMiB ?? limits.ephemeralStorageMiB.default;
 }
 
 /** The host as it is after the plan. */
 export function viewOf({ host, free }: HostRoom): HostView {
   const { capacity } = host;
+  const diskMiB = diskOf(host);
   const used = {
     cpuMillis: capacity.cpuMillis - free.cpuMillis,
     memoryMiB: capacity.memoryMiB - free.memoryMiB,
     taskSlots: capacity.taskSlots - free.taskSlots,
+    ...(Number.isFinite(diskMiB) ? { diskMiB: diskMiB - free.diskMiB } : {}),
   };
   return { ...host, used };
 }
@@ -69,6 +85,7 @@ export function take(room: HostRoom, shape: Shape): void {
   room.free.cpuMillis -= shape.cpuMillis;
   room.free.memoryMiB -= shape.memoryMiB;
   room.free.taskSlots -= 1;
+  room.free.diskMiB -= diskNeed(shape);
 }
 
 /** @param shape whose needs have their keys in PostgreSQL's order, as all that are read from there. */

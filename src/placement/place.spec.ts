@@ -13,18 +13,22 @@ interface HostInput {
   tasks?: number;
   state?: HostState;
   attributes?: Record<string, string>;
+  disk?: number;
+  usedDisk?: number;
+  diskPressure?: string | null;
 }
 
 const host = (
   id: string,
-  { cpu, memory, slots = 100, usedCpu = 0, usedMemory = 0, tasks = 0, state = 'active', attributes = {} }: HostInput,
+  { cpu, memory, slots = 100, usedCpu = 0, usedMemory = 0, tasks = 0, state = 'active', attributes = {}, ...disk }: HostInput,
 ): HostView => ({
   id: id as HostId,
   name: id,
   state,
   attributes,
-  capacity: { cpuMillis: cpu, memoryMiB: memory, taskSlots: slots },
-  used: { cpuMillis: usedCpu, memoryMiB: usedMemory, taskSlots: tasks },
+  diskPressure: disk.diskPressure ?? null,
+  capacity: { cpuMillis: cpu, memoryMiB: memory, taskSlots: slots, ...(disk.disk === undefined ? {} : { diskMiB: disk.disk }) },
+  used: { cpuMillis: usedCpu, memoryMiB: usedMemory, taskSlots: tasks, diskMiB: disk.usedDisk ?? 0 },
 });
 const task = (id: string, cpuMillis: number, memoryMiB: number, needs: Needs = {}): PlaceableTask => ({
   id: id as TaskId,
@@ -51,6 +55,20 @@ describe('place: the choice', () => {
     ],
   ])('takes %s', (_, hosts, expected) => {
     expect(hostsOf({ hosts }, [task('t', 250, 128)])).toEqual([`t@${expected}`]);
+  });
+
+  it('counts the disk of tasks, and takes what has room', () => {
+    const hosts = [host('a', { cpu: 1000, memory: 1024, disk: 3000, usedDisk: 1000 }), host('b', { cpu: 9000, memory: 9000, disk: 9000 })];
+    const tasks = [task('t1', 10, 10), task('t2', 10, 10), task('t3', 10, 10, { diskMiB: 900 })];
+    expect(hostsOf({ hosts }, tasks)).toEqual(['t1@a', 't2@b', 't3@a']);
+  });
+
+  it('gives nothing to a host that is short of disk', () => {
+    const hosts = [
+      host('a', { cpu: 1000, memory: 1024, diskPressure: 'its disk has only 3 MiB left' }),
+      host('b', { cpu: 9000, memory: 9000 }),
+    ];
+    expect(hostsOf({ hosts }, [task('t', 250, 128)])).toEqual(['t@b']);
   });
 
   it('takes a host that has the isolation tier', () => {
@@ -116,6 +134,24 @@ describe('place: the words', () => {
       [host('a', { cpu: 600, memory: 900, usedCpu: 700 })],
       [500, 100],
       'needs 500m CPU; the largest free is 0m CPU on 1 host',
+    ],
+    [
+      'too little disk',
+      [host('a', { cpu: 900, memory: 900, disk: 3000, usedDisk: 2500 })],
+      [10, 16],
+      'needs 1024 MiB of disk; the most that is free on one host is 500 MiB of disk',
+    ],
+    [
+      'more disk than any host has',
+      [host('a', { cpu: 900, memory: 900, disk: 1000 })],
+      [10, 16],
+      'needs 1024 MiB of disk; the largest host has 1000 MiB of disk in all',
+    ],
+    [
+      'a full disk',
+      [host('a', { cpu: 900, memory: 900, diskPressure: 'its disk has only 3 MiB left' })],
+      [10, 16],
+      '1 host short of disk: its disk has only 3 MiB left',
     ],
     ['no slots', [host('a', { cpu: 900, memory: 900, slots: 2, tasks: 2 })], [10, 16], 'every task slot is taken on 1 host'],
   ])('explains %s', (_, hosts, size, summary) => {

@@ -1,6 +1,6 @@
 // What the scheduler reads and writes: the fleet, pages of pending tasks, plans and reasons. Each is one statement for a
 // whole batch. Writes are guarded by the leader's epoch and answer null when it no longer leads.
-import type { HostId, HostState, PendingReason, TaskId } from '@berth/contract';
+import { type HostId, type HostState, limits, type PendingReason, type TaskId } from '@berth/contract';
 import type { DataSource } from 'typeorm';
 import { type SpecRow, toSpecSources } from '../agents/desired.store.js';
 import type { SpecSource } from '../agents/task-spec.js';
@@ -32,10 +32,11 @@ export async function readFleet(db: DataSource): Promise<Fleet> {
   const rows = await queryPrepared<FleetRow>(
     db,
     'berth-fleet',
-    `SELECT h.id, h.name, h.state, h.attributes, h.cpu_millis, h.memory_mib, h.task_slots,
+    `SELECT h.id, h.name, h.state, h.attributes, h.cpu_millis, h.memory_mib, h.task_slots, h.disk_mib, h.disk_pressure, coalesce(u.disk, 0) AS used_disk,
             coalesce(u.cpu, 0) AS used_cpu, coalesce(u.memory, 0) AS used_memory, coalesce(u.tasks, 0) AS used_slots
      FROM hosts h LEFT JOIN (
-       SELECT host_id, sum(cpu_millis)::int AS cpu, sum(memory_mib)::int AS memory, count(*)::int AS tasks FROM tasks
+       SELECT host_id, sum(cpu_millis)::int AS cpu, sum(memory_mib)::int AS memory, count(*)::int AS tasks,
+              sum(coalesce((needs->>'diskMiB')::int, ${limits.ephemeralStorageMiB.default}))::int AS disk FROM tasks
        WHERE state ${holdsCapacity} GROUP BY host_id
      ) u ON u.host_id = h.id`,
   );
@@ -45,8 +46,14 @@ export async function readFleet(db: DataSource): Promise<Fleet> {
       name: row.name,
       state: row.state,
       attributes: row.attributes,
-      capacity: { cpuMillis: row.cpu_millis, memoryMiB: row.memory_mib, taskSlots: row.task_slots },
-      used: { cpuMillis: row.used_cpu, memoryMiB: row.used_memory, taskSlots: row.used_slots },
+      capacity: {
+        cpuMillis: row.cpu_millis,
+        memoryMiB: row.memory_mib,
+        taskSlots: row.task_slots,
+        ...(row.disk_mib === null ? {} : { diskMiB: row.disk_mib }),
+      },
+      diskPressure: row.disk_pressure,
+      used: { cpuMillis: row.used_cpu, memoryMiB: row.used_memory, taskSlots: row.used_slots, diskMiB: row.used_disk },
     })),
   };
 }
@@ -149,6 +156,9 @@ interface FleetRow {
   cpu_millis: number;
   memory_mib: number;
   task_slots: number;
+  disk_mib: number | null;
+  disk_pressure: string | null;
+  used_disk: number;
   used_cpu: number;
   used_memory: number;
   used_slots: number;

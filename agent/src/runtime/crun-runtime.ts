@@ -1,6 +1,7 @@
 // The real container runtime: composes the files of this folder into the port of runtime.ts, and decides nothing.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { type ContainerSpec, ephemeralStorageOf, type TaskId, type TaskSpec } from '@berth/contract';
+import { guestRedirects, guestServices } from '../guest/guest-rules.js';
 import { idRangeOf, parseSubnet } from './addresses.js';
 import { hostnameOf } from './bundle.js';
 import { cgroups } from './cgroup.js';
@@ -53,6 +54,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const report = await inspectHost(options, paths, groups);
   const subnet = parseSubnet(subnetFor(paths, namesIn(paths.tasks).length > 0, options.subnet));
   const net = network(paths, subnet, options.underlay);
+  net.open('services', guestServices(subnet.gateway));
+  net.open('redirects', guestRedirects(subnet.gateway));
   const networks = taskNetworks(paths, net, options.log);
   const disk = disks(paths.disks);
   const watch = diskWatch(options.dataDirectory, options.log, async () => {});
@@ -137,7 +140,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     await disk.fit(paths.slot(sandbox.slot), ephemeralStorageOf(spec));
     const taken = performance.now();
     groups.limit(at.cgroup, { cpuMillis: null, memoryMiB: spec.memoryMiB, pids: spec.pidsLimit });
-    writeTaskFiles(at.files, hostnameOf(spec), sandbox.address);
+    writeTaskFiles(at.files, hostnameOf(spec), sandbox.address, subnet.gateway);
     const ports = await networks.join(spec, sandbox.slot, sandbox.address);
     return { address: sandbox.address, ports, timings: { image: pulled - begun, sandbox: taken - pulled, task: performance.now() - taken } };
   };

@@ -3,7 +3,7 @@
 //
 // Everything a task has on the host is named after its id, so that an implementation can find it again after the
 // agent was killed, without being told.
-import type { AssignedPort, Capacity, ContainerSpec, HostNetwork, LogLine, NetworkState, StatsSample, StopCode, TaskId, TaskSpec } from '@berth/contract';
+import type { AssignedPort, Capacity, ContainerSpec, HealthCheck, HostNetwork, LogLine, NetworkState, StatsSample, StopCode, TaskId, TaskSpec } from '@berth/contract';
 import type { Inside } from './inside.js';
 import type { TaskCounters } from './stats-rates.js';
 
@@ -49,6 +49,12 @@ export type Observed =
   | { readonly is: 'running'; readonly startedAtMs: number }
   | { readonly is: 'exited'; readonly exit: Exit };
 
+export interface CheckResult {
+  readonly ok: boolean;
+  /** What was wrong, for the task's owner. */
+  readonly detail: string;
+}
+
 export interface LogRequest {
   readonly container: string | null;
   /** At most so many of the newest lines before what is followed; null: all that are kept, from the first on. */
@@ -76,6 +82,13 @@ export interface Runtime {
   startContainer(spec: TaskSpec, container: ContainerSpec): Promise<Started>;
   /** The signal to stop this container with, by definition or image, and its delivery. Nothing happens if it has ended. */
   stopContainer(taskId: TaskId, container: ContainerSpec): Promise<void>;
+  /**
+   * Takes away what an ended container has left on the host, its logs excepted, so that it can be started again with a
+   * clean file system. It is `absent` then. Safe twice.
+   */
+  clearContainer(taskId: TaskId, container: string): Promise<void>;
+  /** Makes one health check, within the check's own time limit; `signal` fires when nobody waits for it any more. */
+  check(taskId: TaskId, container: string, check: HealthCheck, signal: AbortSignal): Promise<CheckResult>;
   /** SIGKILL to every process of the container. */
   killContainer(taskId: TaskId, container: string): Promise<void>;
   /**

@@ -1,11 +1,14 @@
 // Makes and removes sandboxes: what the containers of a task share. One is a user namespace with ids of its own, a
-// network namespace owned by it, with an address, and the image store seen with those ids.
+// network namespace owned by it, with an address, the image store seen with those ids, and a disk.
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { limits } from '@berth/contract';
 import { idRangeOf, type Subnet } from './addresses.js';
+import type { Disks } from './disk.js';
 import { configureInside } from './inside-network.js';
 import type { Network } from './network.js';
 import type { Paths } from './paths.js';
+import { namesIn } from './records.js';
 import { mount, mountFlags, mountIdmapped, unmount } from './syscalls.js';
 
 /**
@@ -31,9 +34,9 @@ export interface SandboxMaker {
   present(): number[];
 }
 
-export function sandboxMaker(paths: Paths, net: Network, subnet: Subnet, uidBase: number): SandboxMaker {
+export function sandboxMaker(paths: Paths, net: Network, disks: Disks, subnet: Subnet, uidBase: number): SandboxMaker {
   const remove = async (slots: readonly number[]) => {
-    for (const slot of slots) removeFiles(paths, slot);
+    for (const slot of slots) removeFiles(paths, disks, slot);
     await net.detach(slots);
   };
   return {
@@ -43,6 +46,7 @@ export function sandboxMaker(paths: Paths, net: Network, subnet: Subnet, uidBase
         const pids = await holders.pids;
         const sandboxes = slots.map((slot, index) => ({ slot, pid: pids[index] as number }));
         for (const { slot, pid } of sandboxes) pin(paths, slot, pid, uidBase);
+        for (const slot of slots) await disks.make(paths.slot(slot), limits.ephemeralStorageMiB.default);
         await net.attach(sandboxes);
         for (const slot of slots) {
           configureInside(paths.slot(slot).net, {
@@ -60,8 +64,14 @@ export function sandboxMaker(paths: Paths, net: Network, subnet: Subnet, uidBase
       await holders.end();
     },
     remove,
-    present: () => readdirSync(paths.slots).map(Number).filter(Number.isInteger),
+    present: () => slotsIn(paths),
   };
+}
+
+/** A reboot leaves of a slot only the file of its disk. */
+function slotsIn(paths: Paths): number[] {
+  const names = [...readdirSync(paths.slots), ...namesIn(paths.disks).map((name) => name.replace(/\.img$/, ''))];
+  return [...new Set(names.map(Number).filter(Number.isInteger))];
 }
 
 function startHolders(count: number): { pids: Promise<number[]>; end: () => Promise<void> } {
@@ -117,8 +127,9 @@ function pin(paths: Paths, slot: number, pid: number, uidBase: number): void {
   }
 }
 
-function removeFiles(paths: Paths, slot: number): void {
+function removeFiles(paths: Paths, disks: Disks, slot: number): void {
   const at = paths.slot(slot);
+  disks.remove(at);
   for (const target of [at.layers, at.net, at.user]) unmount(target);
   rmSync(at.directory, { recursive: true, force: true });
 }

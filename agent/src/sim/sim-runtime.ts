@@ -92,6 +92,15 @@ export function createSimRuntime({ bootId, capacity, clock, startDelayMs, machin
     async stopContainer(taskId, { name }) {
       signal(find(taskId, name), 'SIGTERM');
     },
+    async clearContainer(taskId, name) {
+      const container = find(taskId, name);
+      if (container) forgetTimer(container);
+      machine.dropContainer(taskId, name);
+    },
+    async check(_taskId, _name, { command }) {
+      // As its command says: `false` fails.
+      return { ok: command?.[0] !== 'false', detail: command?.[0] === 'false' ? 'it ended with exit code 1' : '' };
+    },
     async killContainer(taskId, name) {
       signal(find(taskId, name), 'SIGKILL');
     },
