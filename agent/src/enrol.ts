@@ -1,19 +1,12 @@
 // How a host becomes one of the fleet, and stays it: a one-use token buys the first certificate, and each certificate
 // the next. The token names the authority's fingerprint, so the first contact is no leap of faith.
 import { createHash } from 'node:crypto';
-import { request } from 'node:https';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import { agentPaths, type CertificateResponse, certificateResponseSchema, parseHostToken } from '@berth/contract';
+import { bare, type Credentials, postToGateway, serverName } from './gateway-post.js';
 import { assertCertifies, fingerprintOf, type Identity, type KeyRequest, newKeyRequest, pemOf } from './identity.js';
 
 const timeoutMs = 15_000;
-const longestAnswerBytes = 64 * 1024;
-
-interface Credentials {
-  readonly ca: string;
-  readonly key?: string;
-  readonly cert?: string;
-}
 
 interface EnrolOptions {
   /** wss://host:port */
@@ -28,7 +21,7 @@ export async function enrol({ gatewayUrl, token, name }: EnrolOptions): Promise<
   if (!parsed) throw new Error('The host token is malformed. Copy the whole of it; it begins with "berth-host.".');
   const ca = await fetchAuthority(gatewayUrl, parsed.authorityFingerprint);
   const made = await newKeyRequest(name);
-  const response = await post(gatewayUrl, agentPaths.enrol, { token: token.trim(), name, csr: made.csr }, { ca });
+  const response = await certificateFrom(gatewayUrl, agentPaths.enrol, { token: token.trim(), name, csr: made.csr }, { ca });
   if (fingerprintOf(response.authority) !== parsed.authorityFingerprint) {
     throw new Error('The gateway names another authority than the host token does. Check that token and gateway belong together.');
   }
@@ -39,7 +32,7 @@ export async function enrol({ gatewayUrl, token, name }: EnrolOptions): Promise<
 export async function renew(gatewayUrl: string, identity: Identity, name: string): Promise<Identity> {
   const made = await newKeyRequest(name);
   const credentials = { ca: identity.authority, key: identity.key, cert: identity.certificate };
-  const response = await post(gatewayUrl, agentPaths.renew, { csr: made.csr }, credentials);
+  const response = await certificateFrom(gatewayUrl, agentPaths.renew, { csr: made.csr }, credentials);
   if (response.hostId !== identity.hostId) throw new Error(`The gateway answered with a certificate of another host, ${response.hostId}.`);
   return identityOf(response, made);
 }
@@ -84,77 +77,6 @@ function authorityIn(socket: TLSSocket, fingerprint: string): string {
   );
 }
 
-function post(gatewayUrl: string, path: string, body: object, credentials: Credentials): Promise<CertificateResponse> {
-  const { hostname, port } = new URL(gatewayUrl);
-  const payload = JSON.stringify(body);
-  return new Promise((resolve, reject) => {
-    const sent = request(
-      {
-        method: 'POST',
-        host: bare(hostname),
-        port: Number(port || 443),
-        servername: serverName(hostname),
-        path,
-        ...credentials,
-        agent: false,
-        timeout: timeoutMs,
-        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
-      },
-      (response) => {
-        let text = '';
-        response.setEncoding('utf8');
-        response.on('data', (chunk: string) => {
-          text += chunk;
-          if (text.length > longestAnswerBytes) sent.destroy(new Error('The gateway’s answer is too long.'));
-        });
-        response.on('end', () => {
-          try {
-            resolve(readAnswer(response.statusCode ?? 0, text));
-          } catch (error) {
-            reject(error as Error);
-          }
-        });
-        response.on('error', reject);
-      },
-    );
-    sent.on('timeout', () => sent.destroy(new Error(`The gateway ${gatewayUrl} does not answer.`)));
-    sent.on('error', reject);
-    sent.end(payload);
-  });
-}
-
-/** The gateway refused; the host is what it was before. */
-export class EnrolmentRefused extends Error {
-  constructor(
-    readonly status: number,
-    detail: string,
-  ) {
-    super(`The gateway refused (${status}): ${detail}`);
-    this.name = 'EnrolmentRefused';
-  }
-}
-
-function readAnswer(status: number, text: string): CertificateResponse {
-  if (status < 200 || status > 299) throw new EnrolmentRefused(status, problemIn(text));
-  return certificateResponseSchema.parse(JSON.parse(text));
-}
-
-function problemIn(text: string): string {
-  try {
-    const { message } = JSON.parse(text) as { message?: unknown };
-    if (typeof message === 'string') return message.slice(0, 500);
-  } catch {
-    // Not ours, perhaps a proxy's page.
-  }
-  return text.slice(0, 200) || 'without a reason';
-}
-
-/** URL keeps the brackets of an IPv6 address; sockets don't want them. */
-function bare(hostname: string): string {
-  return hostname.replace(/^\[|\]$/g, '');
-}
-
-/** Server Name Indication is for names; an address must not be sent (RFC 6066). */
-function serverName(hostname: string): string {
-  return /^[\d.]+$|^\[/.test(hostname) ? '' : hostname;
+async function certificateFrom(gatewayUrl: string, path: string, body: object, credentials: Credentials): Promise<CertificateResponse> {
+  return certificateResponseSchema.parse(await postToGateway(gatewayUrl, path, body, credentials));
 }

@@ -49,6 +49,14 @@ export function outermost(cidrs: readonly string[]): string[] {
   });
 }
 
+/** Whether the network has this IPv4 address. False for what is no address. */
+export function containsAddress(cidr: string, address: string): boolean {
+  if (!/^\d{1,3}(\.\d{1,3}){3}$/.test(address)) return false;
+  const network = rangeOf(cidr);
+  const { first } = rangeOf(`${address}/32`);
+  return first >= network.first && first <= network.last;
+}
+
 function rangeOf(cidr: string): { first: number; last: number } {
   const [address = '', length = '32'] = cidr.split('/');
   const size = 2 ** (32 - Number(length));

@@ -1,30 +1,35 @@
 // The files of /etc that tell a task's containers where they are: hosts, hostname and resolv.conf.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { searchDomains } from '../guest/names.js';
 import { readIfThere } from './records.js';
 
 const hostResolvers = ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf'];
-const maxNameservers = 3;
+/** resolv.conf(5): what libraries read at least. */
+const mostSearchDomains = 6;
 
-export function writeTaskFiles(directory: string, hostname: string, address: string): void {
+/** @param nameServer the agent's own, which asks the host's. */
+export function writeTaskFiles(directory: string, hostname: string, address: string, nameServer: string): void {
   mkdirSync(directory, { recursive: true });
-  const resolvers = hostResolvers.map((file) => readIfThere(file) ?? '');
+  const files = hostResolvers.map((file) => readIfThere(file) ?? '');
   writeFileSync(join(directory, 'hosts'), `127.0.0.1\tlocalhost\n${address}\t${hostname}\n`);
   writeFileSync(join(directory, 'hostname'), `${hostname}\n`);
-  writeFileSync(join(directory, 'resolv.conf'), resolverText(resolvers));
+  writeFileSync(join(directory, 'resolv.conf'), resolverText(nameServer, files));
 }
 
 /**
- * The first of the host's resolver files that names a server a task can reach: a stub on the host's own loopback
- * (systemd-resolved) is not one. IPv6 servers count for nothing, since tasks have IPv4 only.
+ * The platform's domains come first, then those that the host searches. With `ndots:2` a name of two parts, as `web.task`,
+ * is looked for among the platform's own before anybody outside is asked for it.
+ * @param files the host's; the first that searches anything counts.
  */
-export function resolverText(files: readonly string[]): string {
-  for (const text of files) {
-    const lines = text.split('\n').map((line) => line.trim());
-    const servers = lines.filter((line) => /^nameserver\s+\d+\.\d+\.\d+\.\d+$/.test(line) && !/^nameserver\s+(127\.|0\.)/.test(line));
-    if (servers.length === 0) continue;
-    const rest = lines.filter((line) => /^(search|options)\s/.test(line));
-    return `${[...servers.slice(0, maxNameservers), ...rest].join('\n')}\n`;
-  }
-  return '# This host has no name server that tasks can reach.\n';
+export function resolverText(nameServer: string, files: readonly string[]): string {
+  const searched = files.map(searchedIn).find((domains) => domains.length > 0) ?? [];
+  const domains = [...new Set([...searchDomains, ...searched])].slice(0, mostSearchDomains);
+  return `nameserver ${nameServer}\nsearch ${domains.join(' ')}\noptions ndots:2\n`;
+}
+
+/** The last line of its kind counts. */
+function searchedIn(resolvConf: string): string[] {
+  const lines = resolvConf.split('\n').flatMap((line) => /^\s*(?:search|domain)\s+(.*)$/.exec(line)?.[1] ?? []);
+  return (lines.at(-1) ?? '').split(/\s+/).filter((domain) => /^[\w-]+(\.[\w-]+)*\.?$/.test(domain));
 }

@@ -141,14 +141,17 @@ describe('parseStat', () => {
 });
 
 describe('resolverText', () => {
-  it('passes over a stub on the host’s loopback', () => {
-    const stub = 'nameserver 127.0.0.53\noptions edns0\n';
-    const real = 'nameserver 10.0.0.2\nnameserver fd00::2\nsearch example.com\n';
-    expect(resolverText([stub, real])).toBe('nameserver 10.0.0.2\nsearch example.com\n');
+  it('names the agent, and searches the platform’s names before the host’s', () => {
+    const host = 'nameserver 10.0.0.2\nsearch old.example.com\nsearch example.com corp.example.com\noptions edns0\n';
+    expect(resolverText('10.66.0.1', ['nameserver 127.0.0.53\n', host])).toBe(
+      'nameserver 10.66.0.1\nsearch task.berth.internal berth.internal example.com corp.example.com\noptions ndots:2\n',
+    );
   });
 
-  it('says so if there is no other', () => {
-    expect(resolverText(['nameserver 127.0.0.53\n'])).toMatch(/^# This host has no name server/);
+  it('takes no more domains than libraries do, and nothing that is none', () => {
+    const text = resolverText('10.66.0.1', ['search a b c d e f g\n']);
+    expect(text).toContain('search task.berth.internal berth.internal a b c d\n');
+    expect(resolverText('10.66.0.1', ['search .; $(x)\n'])).toContain('search task.berth.internal berth.internal\n');
   });
 });
 
