@@ -31,6 +31,10 @@ const schema = z.object({
     .string()
     .regex(/^wss:\/\//)
     .optional(),
+  BERTH_GATEWAY_DIRECT_URL: z
+    .string()
+    .regex(/^wss:\/\/[^/]+$/)
+    .optional(),
   BERTH_PKI_DIR: z.string(),
   BERTH_OPERATOR_KEY: z.string().min(32).optional(),
   BERTH_DEFAULT_REGISTRY: z.string().default('127.0.0.1:7072'),
@@ -54,7 +58,8 @@ export type Config = Readonly<{
   /** Name of this process among its equals; holder of leases. */
   replica: string;
   http: Readonly<{ host: string; port: number; requestsPerSecond: number }>;
-  gateway: Readonly<{ host: string; port: number; url: string }>;
+  /** `directUrl`: where agents reach this replica and no other, while `url` may be a load balancer's. */
+  gateway: Readonly<{ host: string; port: number; url: string; directUrl: string }>;
   pkiDir: string;
   operatorKey: string | null;
   registry: Readonly<{ default: string; insecure: readonly string[]; authFile: string | null }>;
@@ -84,6 +89,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
       host: e.BERTH_GATEWAY_HOST,
       port: e.BERTH_GATEWAY_PORT,
       url: e.BERTH_GATEWAY_URL ?? `wss://127.0.0.1:${e.BERTH_GATEWAY_PORT}`,
+      directUrl: e.BERTH_GATEWAY_DIRECT_URL ?? e.BERTH_GATEWAY_URL ?? `wss://127.0.0.1:${e.BERTH_GATEWAY_PORT}`,
     }),
     pkiDir: e.BERTH_PKI_DIR,
     operatorKey: e.BERTH_OPERATOR_KEY ?? null,

@@ -4,7 +4,9 @@ import { agentPaths, type LogStreamFrame, type OpenStream } from '@berth/contrac
 import type { Logger } from 'pino';
 import { WebSocket } from 'ws';
 import { signalFrames, statsFrames } from './answers.js';
+import { channelSocket } from './channel-socket.js';
 import type { Identity } from './identity.js';
+import { serveInside } from './inside-stream.js';
 import type { Journal } from './journal.js';
 import type { Runtime } from './runtime/runtime.js';
 
@@ -26,11 +28,16 @@ const reportableReason = 120;
 /** @throws Error when the stream could not be opened; once open, its end tells how it went. */
 export async function serveStream(
   { gatewayUrl, identity, runtime, journal, log, signal }: Options,
-  { streamId, request }: OpenStream,
+  { streamId, request, gatewayUrl: elsewhere }: OpenStream,
 ): Promise<void> {
   const { key, certificate, authority } = identity;
-  const url = `${gatewayUrl}${agentPaths.streams}${encodeURIComponent(streamId)}`;
+  const url = `${elsewhere ?? gatewayUrl}${agentPaths.streams}${encodeURIComponent(streamId)}`;
   const socket = new WebSocket(url, { key, cert: certificate, ca: authority, handshakeTimeout: handshakeMs, perMessageDeflate: false });
+  if (request.kind === 'inside') {
+    await opened(socket);
+    await serveInside(channelSocket(socket), runtime.inside, request.taskId, log);
+    return;
+  }
   const ended = new AbortController();
   socket.on('close', () => ended.abort());
   const giveUp = () => socket.terminate();
@@ -57,7 +64,7 @@ function opened(socket: WebSocket): Promise<void> {
 }
 
 function framesOf(
-  request: OpenStream['request'],
+  request: Exclude<OpenStream['request'], { kind: 'inside' }>,
   { runtime, journal }: Pick<Options, 'runtime' | 'journal'>,
   ended: AbortSignal,
 ): AsyncIterable<object> {

@@ -10,6 +10,7 @@ import { DesiredSync } from './desired-sync.service.js';
 import { HostLinks } from './host-links.service.js';
 import { HostPresence } from './host-presence.service.js';
 import { ReportIntake } from './report-intake.service.js';
+import { StreamRelay } from './stream-relay.service.js';
 
 @Injectable()
 export class AgentConnections {
@@ -22,6 +23,7 @@ export class AgentConnections {
     @Inject(ReportIntake) intake: ReportIntake,
     @Inject(DesiredSync) sync: DesiredSync,
     @Inject(HostLinks) links: HostLinks,
+    @Inject(StreamRelay) relay: StreamRelay,
   ) {
     this.ports = {
       logger,
@@ -33,7 +35,7 @@ export class AgentConnections {
       epoch: () => links.epoch,
       heard: (hostId) => presence.heard(hostId),
       diskPressureChanged: (hostId, pressure) => presence.diskPressureChanged(hostId, pressure),
-      streamFailed: (hostId, streamId, reason) => links.streams.failed(streamId, hostId, reason),
+      streamFailed: (hostId, streamId, reason) => relay.failed({ hostId, streamId, reason }),
       greeted: (link) => {
         links.add(link);
         sync.look([link.hostId]);

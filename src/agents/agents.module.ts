@@ -13,6 +13,7 @@ import { HostsController } from './hosts.controller.js';
 import { HostsService } from './hosts.service.js';
 import { Authority } from './pki.service.js';
 import { ReportIntake } from './report-intake.service.js';
+import { StreamRelay } from './stream-relay.service.js';
 
 @Module({
   controllers: [HostsController],
@@ -23,6 +24,7 @@ import { ReportIntake } from './report-intake.service.js';
     HostLinks,
     HostPresence,
     ReportIntake,
+    StreamRelay,
     DesiredSync,
     AgentConnections,
     GatewayHttp,

@@ -83,8 +83,10 @@ export class Gateway implements OnModuleInit, OnModuleDestroy {
   }
 
   private async credentials(): Promise<{ key: string; cert: string }> {
-    const { host, url } = this.config.gateway;
-    const named = [new URL(url).hostname.replace(/^\[|\]$/g, ''), host].filter((name) => name !== '0.0.0.0' && name !== '::');
+    const { host, url, directUrl } = this.config.gateway;
+    const named = [...[url, directUrl].map((one) => new URL(one).hostname.replace(/^\[|\]$/g, '')), host].filter(
+      (name) => name !== '0.0.0.0' && name !== '::',
+    );
     const { key, cert } = await this.authority.newServerCertificate([...new Set(['127.0.0.1', 'localhost', hostname(), ...named])]);
     // With the authority's own certificate in the chain an agent can find it by the token's fingerprint.
     return { key, cert: `${cert}\n${this.authority.certificatePem}` };

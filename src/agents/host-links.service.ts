@@ -1,11 +1,13 @@
-// The agents that are connected to this replica, by host. Whoever wants something of a host asks here. A host that is
-// connected to another replica looks unreachable from this one.
-import { type DesiredTask, type HostId, type LogLine, logStreamFrameSchema } from '@berth/contract';
+// The agents that are connected to this replica, by host. Whoever wants something of a host asks here: a stream from a
+// host that is connected to another replica is asked for through that one, and the host dials this one.
+import { type DesiredTask, type HostId, type LogLine, logStreamFrameSchema, type OpenStream } from '@berth/contract';
 import { Inject, Injectable } from '@nestjs/common';
 import { Gauge } from 'prom-client';
+import type { WebSocket } from 'ws';
 import type { z } from 'zod';
 import type { Config } from '../config.js';
 import { CONFIG } from '../db/db.module.js';
+import { SignalBus } from '../db/signals.js';
 import { ApiError } from '../errors.js';
 import type { AgentLink } from './agent-link.service.js';
 import { FrameStream } from './frame-stream.service.js';
@@ -19,7 +21,10 @@ export class HostLinks {
   private readonly links = new Map<HostId, AgentLink>();
   private newestEpoch = 0;
 
-  constructor(@Inject(CONFIG) private readonly config: Pick<Config, 'registry'>) {
+  constructor(
+    @Inject(CONFIG) private readonly config: Pick<Config, 'registry' | 'roles' | 'gateway'>,
+    @Inject(SignalBus) private readonly signals: Pick<SignalBus, 'send'>,
+  ) {
     connectedAgents.set(0);
   }
 
@@ -43,6 +48,8 @@ export class HostLinks {
   add(link: AgentLink): void {
     this.links.get(link.hostId)?.goodbye('replaced by a newer connection of this host');
     this.links.set(link.hostId, link);
+    // It may have been asked while it was not connected anywhere.
+    for (const frame of this.streams.waitingFor(link.hostId)) link.request(frame);
     connectedAgents.set(this.links.size);
   }
 
@@ -88,13 +95,33 @@ export class HostLinks {
    * @throws as `openLogs`
    */
   async openFrames<T>(hostId: HostId, request: StreamRequest, schema: z.ZodType<T>, signal: AbortSignal): Promise<AsyncIterable<T>> {
-    const link = this.links.get(hostId);
-    if (!link) throw new ApiError('host_unreachable');
-    return this.streams.open(hostId, request, signal, {
-      take: (socket) => new FrameStream(socket, schema, signal),
-      send: (frame) => link.request(frame),
-    });
+    return this.openStream(hostId, request, signal, (socket) => new FrameStream(socket, schema, signal));
   }
+
+  /**
+   * A stream's socket, once the host has dialled in.
+   * @param take gets it before anything can come on it.
+   * @throws ApiError host_unreachable when the host is connected to no replica or does not open the stream in time,
+   * unavailable when it cannot.
+   */
+  async openStream<T>(hostId: HostId, request: StreamRequest, signal: AbortSignal, take: (socket: WebSocket) => T): Promise<T> {
+    const link = this.links.get(hostId);
+    if (link) return this.streams.open(hostId, request, signal, { take, send: (frame) => link.request(frame), elsewhere: null });
+    if (!this.config.roles.includes('gateway')) throw new ApiError('host_unreachable');
+    const send = (frame: OpenStream) => this.signals.send('streams', [JSON.stringify({ hostId, frame } satisfies RelayedStream)]);
+    return this.streams.open(hostId, request, signal, { take, send, elsewhere: this.config.gateway.directUrl });
+  }
+
+  /** For another replica, which the host is to dial. Nothing happens if the host is not connected here, either. */
+  relay({ hostId, frame }: RelayedStream): void {
+    this.links.get(hostId)?.request(frame);
+  }
+}
+
+/** What one replica asks the others to pass on; must stay far below the 8000 bytes of a NOTIFY. */
+export interface RelayedStream {
+  readonly hostId: HostId;
+  readonly frame: OpenStream;
 }
 
 const logLinesFrame = logStreamFrameSchema.transform(({ lines }) => lines);

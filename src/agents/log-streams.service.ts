@@ -10,19 +10,31 @@ export type LogStreamRequest = Omit<Extract<StreamRequest, { kind: 'logs' }>, 'k
 interface Expected {
   readonly hostId: HostId;
   readonly kind: StreamRequest['kind'];
+  readonly frame: OpenStream;
   resolve(socket: WebSocket): void;
   reject(error: unknown): void;
 }
 
 /** What a user wanted of a stream, for the sentence that says that it can't be had. */
-const nouns = { logs: 'the logs', stats: 'the statistics', signal: 'the processes' } as const satisfies Record<
+const nouns = { logs: 'the logs', stats: 'the statistics', signal: 'the processes', inside: 'the inside' } as const satisfies Record<
   StreamRequest['kind'],
   string
 >;
 
 const dialInMs = 10_000;
+/** For a host that another replica has to ask, if any has it. */
+const dialInFromElsewhereMs = 5_000;
 /** A host is asked for no more than this at once; whoever wants more finds it busy. */
 const expectedPerHost = 64;
+
+interface Opening<T> {
+  /** Gets the socket as soon as it is there, before anything can come on it. */
+  take(socket: WebSocket): T;
+  /** Passes the request on to the host. */
+  send(frame: OpenStream): void;
+  /** Where the host is to dial if it is not connected here; null if it is. */
+  readonly elsewhere: string | null;
+}
 
 export class LogStreams {
   private readonly expected = new Map<string, Expected>();
@@ -32,17 +44,13 @@ export class LogStreams {
    * @param send passes the request on to the host.
    * @throws ApiError host_unreachable when the host does not open the stream in time.
    */
-  open<T>(
-    hostId: HostId,
-    request: StreamRequest,
-    signal: AbortSignal,
-    { take, send }: { take: (socket: WebSocket) => T; send: (frame: OpenStream) => void },
-  ): Promise<T> {
+  open<T>(hostId: HostId, request: StreamRequest, signal: AbortSignal, { take, send, elsewhere }: Opening<T>): Promise<T> {
     const waiting = [...this.expected.values()].filter((one) => one.hostId === hostId).length;
     if (waiting >= expectedPerHost)
       throw new ApiError('unavailable', { what: `${nouns[request.kind]} of this host, which is busy with other requests` });
     signal.throwIfAborted();
     const streamId = randomBytes(16).toString('hex');
+    const frame: OpenStream = { type: 'open-stream', streamId, ...(elsewhere !== null && { gatewayUrl: elsewhere }), request };
     return new Promise((resolve, reject) => {
       const settle = () => {
         clearTimeout(timer);
@@ -54,18 +62,19 @@ export class LogStreams {
         reject(error);
       };
       const onAbort = () => fail(signal.reason);
-      const timer = setTimeout(() => fail(new ApiError('host_unreachable')), dialInMs);
+      const timer = setTimeout(() => fail(new ApiError('host_unreachable')), elsewhere === null ? dialInMs : dialInFromElsewhereMs);
       signal.addEventListener('abort', onAbort, { once: true });
       this.expected.set(streamId, {
         hostId,
         kind: request.kind,
+        frame,
         reject: fail,
         resolve: (socket) => {
           settle();
           resolve(take(socket));
         },
       });
-      send({ type: 'open-stream', streamId, request });
+      send(frame);
     });
   }
 
@@ -80,11 +89,17 @@ export class LogStreams {
     else socket.terminate();
   }
 
-  /** The host says that it can't. */
-  failed(streamId: string, hostId: HostId, reason: string): void {
+  /** What this host was asked for and has not opened. */
+  waitingFor(hostId: HostId): OpenStream[] {
+    return [...this.expected.values()].filter((one) => one.hostId === hostId).map(({ frame }) => frame);
+  }
+
+  /** The host says that it can't. @returns false if it was not asked from here. */
+  failed(streamId: string, hostId: HostId, reason: string): boolean {
     const expected = this.expected.get(streamId);
-    if (expected?.hostId === hostId)
-      expected.reject(new ApiError('unavailable', { what: `${nouns[expected.kind]} of this task (${reason.slice(0, 200)})` }));
+    if (expected?.hostId !== hostId) return false;
+    expected.reject(new ApiError('unavailable', { what: `${nouns[expected.kind]} of this task (${reason.slice(0, 200)})` }));
+    return true;
   }
 
   /** The host is gone. */

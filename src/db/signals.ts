@@ -12,6 +12,10 @@ export interface Signals {
   desired: readonly string[];
   /** These tasks' status has changed. */
   tasks: readonly string[];
+  /** Requests for hosts that are connected to another replica: JSON, one at a time (see HostLinks). */
+  streams: readonly string[];
+  /** Such a request that its host could not serve: JSON. */
+  'streams-failed': readonly string[];
 }
 
 const channel = 'berth';

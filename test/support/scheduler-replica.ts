@@ -28,7 +28,7 @@ export async function startReplica(databaseUrl: string, name: string, settings: 
   const signals = new SignalBus(databaseUrl, name, () => {});
   await signals.start();
   const leadership = new Leadership(config, logger, db);
-  const scheduler = new Scheduler(config, logger, db, signals, leadership, new HostLinks(config));
+  const scheduler = new Scheduler(config, logger, db, signals, leadership, new HostLinks(config, signals));
   const liveness = new HostLiveness(config, logger, db, signals, leadership);
   scheduler.onModuleInit();
   liveness.onModuleInit();

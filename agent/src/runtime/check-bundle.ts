@@ -2,7 +2,7 @@
 // root and does as it is told, and known holes of its versions are closed by these conditions (known-crun-faults.ts).
 import { posix } from 'node:path';
 import { allowedSysctls, grantableCapabilities } from '@berth/contract';
-import { type Bundle, initPath, maskedPaths, readonlyPaths } from './bundle.js';
+import { type Bundle, initPath, maskedPaths, readonlyPaths, toolboxPath } from './bundle.js';
 import { isKernels } from './mount-targets.js';
 import type { RlimitCeilings } from './rlimits.js';
 
@@ -24,6 +24,7 @@ const kernelMounts: Readonly<Record<string, string>> = {
   '/dev/shm': 'tmpfs',
   '/dev/mqueue': 'mqueue',
   [initPath]: 'bind',
+  [toolboxPath]: 'bind',
 };
 const mountTypes = ['bind', 'tmpfs', 'proc', 'sysfs', 'cgroup', 'devpts', 'mqueue'];
 const namespaces = ['pid', 'mount', 'ipc', 'uts', 'cgroup', 'network', 'user'];

@@ -7,9 +7,10 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { resolveUser } from './container-user.js';
-import { type ExecRequest, execProcess, type OciProcess } from './exec-spec.js';
+import { directoryFault, type ExecRequest, execProcess, type OciProcess } from './exec-spec.js';
 import { killSession } from './exec-sweep.js';
 import { InsideError, type InsideHost } from './inside.js';
+import { ociProgram } from './oci-program.js';
 import { isAlive } from './processes.js';
 import { readIfThere, readOrEmpty, readRecord, type StartRecord } from './records.js';
 import { readInRootfs } from './rootfs.js';
@@ -19,6 +20,8 @@ export interface ExecProcess {
   readonly child: ChildProcess;
   /** Resolves when the program runs. Rejects with InsideError, saying why, if it never did. */
   readonly started: Promise<void>;
+  /** The program's process id on the host; null when it has not begun or its session is over. */
+  pid(): number | null;
   /** 0–255, 128 + n for signal n; null when the session was ended before its process began. */
   readonly ended: Promise<number | null>;
   /**
@@ -44,6 +47,12 @@ export function startExec(host: InsideHost, taskId: string, container: string, r
   const at = host.paths.container(taskId, container);
   const record = readRecord<StartRecord>(at.record);
   if (!record || !isAlive(record.process)) throw new InsideError('container_not_running', { container });
+  const { isolation = 'container' } = record;
+  if (isolation !== 'container')
+    throw new InsideError('not_in_this_tier', { what: 'Running a program in a running container', tier: isolation });
+  const oci = ociProgram(isolation, host.programs, host.paths);
+  const fault = request.workingDirectory === null ? null : directoryFault(request.workingDirectory);
+  if (fault) throw new InsideError('exec_failed', { detail: fault });
   const id = randomBytes(8).toString('hex');
   const directory = join(at.execs, id);
   const files = { process: join(directory, 'process.json'), pid: join(directory, 'pid'), log: join(directory, 'log') };
@@ -52,9 +61,9 @@ export function startExec(host: InsideHost, taskId: string, container: string, r
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   writeFileSync(files.process, JSON.stringify(execProcess(own, request, user, id)), { mode: 0o600 });
   const child = spawn(
-    host.programs.crun,
+    oci.program,
     [
-      ...['--root', host.paths.crunRoot, '--cgroup-manager=cgroupfs', `--log=file:${files.log}`],
+      ...[...oci.args, `--log=file:${files.log}`],
       ...['exec', '--process', files.process, '--pid-file', files.pid, ...(options.args ?? []), at.id],
     ],
     // A session of its own: a signal to the agent's process group must not reach into containers.
@@ -81,6 +90,7 @@ export function startExec(host: InsideHost, taskId: string, container: string, r
     child,
     started,
     ended,
+    pid: () => Number(readIfThere(files.pid)) || null,
     hangUp: (graceMs) => {
       hungUp ??= killSession(host, taskId, container, id, graceMs).finally(() => child.kill('SIGKILL'));
       return hungUp;

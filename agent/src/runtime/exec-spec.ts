@@ -1,7 +1,9 @@
 // What a process that joins a running container is: the container's own process with other words. Pure, so that nothing
 // of the confinement can be lost on the way: whatever is not named here stays as the container has it.
+import { posix } from 'node:path';
 import type { Bundle } from './bundle.js';
 import type { ContainerUser } from './container-user.js';
+import { isKernels } from './mount-targets.js';
 
 export type OciProcess = Bundle['process'];
 
@@ -14,10 +16,18 @@ export interface ExecRequest {
   /** `user[:group]`; null: as the container. */
   readonly user: string | null;
   readonly tty: boolean;
+  /** For programs of ours alone: in place of what the container's own may have. */
+  readonly capabilities?: readonly string[];
 }
 
 /** By this variable the processes of a session are found again, also those that left its process group. */
 export const sessionVariable = 'BERTH_EXEC_SESSION';
+
+/** @returns why a program may not begin in this directory, or null: it could be somebody's open descriptor (CVE-2024-21626). */
+export function directoryFault(path: string): string | null {
+  const directory = posix.normalize(path);
+  return isKernels(directory) ? `it can't begin in ${directory.slice(0, 100)}: /proc, /sys and /dev are the kernel's` : null;
+}
 
 /** @param user resolved from the request; null when it names none. */
 export function execProcess(own: OciProcess, request: ExecRequest, user: ContainerUser | null, sessionId: string): OciProcess {
@@ -28,7 +38,7 @@ export function execProcess(own: OciProcess, request: ExecRequest, user: Contain
     env: environmentOf(own, request, user, sessionId),
     cwd: request.workingDirectory ?? own.cwd,
     ...(user && { user: { ...own.user, uid: user.uid, gid: user.gid, additionalGids: [...user.additionalGids] } }),
-    ...(user && { capabilities: capabilitiesOf(own, user) }),
+    ...(user && { capabilities: capabilitiesOf(own, user, request.capabilities ?? own.capabilities.bounding) }),
   };
 }
 
@@ -42,7 +52,8 @@ function environmentOf(own: OciProcess, request: ExecRequest, user: ContainerUse
 }
 
 /** Root may have what the container's root may have, and nobody else has any: as for the container's first process. */
-function capabilitiesOf({ capabilities }: OciProcess, user: ContainerUser): OciProcess['capabilities'] {
-  const held = user.uid === 0 ? capabilities.bounding : [];
-  return { ...capabilities, permitted: [...held], effective: [...held] };
+function capabilitiesOf(own: OciProcess, user: ContainerUser, most: readonly string[]): OciProcess['capabilities'] {
+  const bounding = [...most];
+  const held = user.uid === 0 ? bounding : [];
+  return { ...own.capabilities, bounding, permitted: held, effective: held };
 }

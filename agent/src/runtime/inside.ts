@@ -1,7 +1,7 @@
 // The port for what one can do inside a running task: run programs, copy files, reach its ports. A part of runtime.ts,
 // with the same two implementations.
 import type { Duplex, Readable, Writable } from 'node:stream';
-import type { StreamErrorCode, TaskId } from '@berth/contract';
+import type { PathStatus, StreamErrorCode, TaskId } from '@berth/contract';
 import type { Cgroups } from './cgroup.js';
 import type { ExecRequest } from './exec-spec.js';
 import type { Paths } from './paths.js';
@@ -31,6 +31,8 @@ export interface Inside {
   copyOut(taskId: TaskId, container: string, path: string): Promise<ExecSession>;
   /** Unpacks a tar, given to stdin, into the directory `path`. @throws InsideError */
   copyIn(taskId: TaskId, container: string, path: string): Promise<ExecSession>;
+  /** @throws InsideError */
+  stat(taskId: TaskId, container: string, path: string): Promise<PathStatus>;
   /** A connection to the task's own loopback. @throws InsideError if nobody listens. */
   connect(taskId: TaskId, port: number): Promise<Duplex>;
 }
@@ -50,5 +52,5 @@ export class InsideError extends Error {
 export interface InsideHost {
   readonly paths: Paths;
   readonly groups: Cgroups;
-  readonly programs: { readonly crun: string };
+  readonly programs: { readonly crun: string; readonly runsc: string };
 }

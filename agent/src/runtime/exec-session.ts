@@ -1,0 +1,107 @@
+// One session of a program in a container as streams: with pipes, or with a terminal.
+import { closeSync } from 'node:fs';
+import { PassThrough, type Readable } from 'node:stream';
+import { type ExecProcess, startExec } from './exec-process.js';
+import type { ExecRequest } from './exec-spec.js';
+import type { ExecSession, InsideHost, TerminalSize } from './inside.js';
+import { openTerminal, resizeTerminalOf } from './terminal.js';
+
+/** What is nearly always enough for a shell to save its history. */
+const hangUpGraceMs = 2_000;
+const killedExitCode = 137;
+const defaultSize: TerminalSize = { columns: 80, rows: 24 };
+/** A program that has ended may have left something behind that holds its pipes. After so much silence nobody waits. */
+const silenceMs = 500;
+
+export type SessionRequest = ExecRequest & { readonly size: TerminalSize | null };
+
+/** Resolves when the program runs. @throws InsideError */
+export async function openSession(host: InsideHost, taskId: string, container: string, request: SessionRequest): Promise<ExecSession> {
+  const session = request.tty ? withTerminal(host, taskId, container, request) : withPipes(host, taskId, container, request);
+  await session.exec.started;
+  return session;
+}
+
+type Started = ExecSession & { readonly exec: ExecProcess };
+
+function withPipes(host: InsideHost, taskId: string, container: string, request: SessionRequest): Started {
+  const exec = startExec(host, taskId, container, request, { stdio: ['pipe', 'pipe', 'pipe'] });
+  const { stdin, stdout, stderr } = exec.child;
+  if (!stdin || !stdout || !stderr) throw new Error('spawn gave no pipes');
+  // A program that does not read its input is no fault.
+  stdin.on('error', () => {});
+  const outputs = { stdout: untilSilence(stdout, exec.ended), stderr: untilSilence(stderr, exec.ended) };
+  return {
+    exec,
+    stdin,
+    ...outputs,
+    resize: () => {},
+    exitCode: exitCodeOf(exec, Object.values(outputs)),
+    hangUp: () => exec.hangUp(hangUpGraceMs),
+  };
+}
+
+function withTerminal(host: InsideHost, taskId: string, container: string, request: SessionRequest): Started {
+  const terminal = openTerminal(request.size ?? defaultSize);
+  try {
+    const { slave } = terminal;
+    const exec = startExec(host, taskId, container, request, { stdio: [slave, slave, 'ignore'], args: ['--tty'] });
+    void exec.ended.then(() => exec.child.kill('SIGKILL'));
+    return {
+      exec,
+      stdin: terminal.input,
+      stdout: terminal.output,
+      stderr: null,
+      resize: (size) => {
+        const pid = exec.pid();
+        if (pid !== null) resizeTerminalOf(pid, size);
+      },
+      exitCode: exitCodeOf(exec, [terminal.output]).finally(terminal.close),
+      hangUp: () => exec.hangUp(hangUpGraceMs),
+    };
+  } catch (error) {
+    terminal.close();
+    throw error;
+  } finally {
+    closeSync(terminal.slave);
+  }
+}
+
+async function exitCodeOf(exec: ExecProcess, outputs: readonly Readable[]): Promise<number> {
+  const read = outputs.map(
+    (output) =>
+      new Promise<void>((resolve) =>
+        output
+          .once('end', resolve)
+          .once('close', resolve)
+          .once('error', () => resolve()),
+      ),
+  );
+  const code = await exec.ended;
+  await Promise.all(read);
+  return code ?? killedExitCode;
+}
+
+/** The stream, which also ends when the program has ended and nothing has come for a while although somebody reads. */
+export function untilSilence(source: Readable, ended: Promise<unknown>): Readable {
+  const output = new PassThrough();
+  let lastAtMs = 0;
+  source.on('data', () => {
+    lastAtMs = performance.now();
+  });
+  source.pipe(output);
+  source.on('error', () => output.end());
+  void ended.then(() => {
+    lastAtMs = performance.now();
+    const timer = setInterval(() => {
+      const waiting = source.isPaused() || performance.now() - lastAtMs < silenceMs;
+      if (waiting && !output.writableEnded) return;
+      clearInterval(timer);
+      source.unpipe(output);
+      source.destroy();
+      output.end();
+    }, silenceMs / 2);
+    output.once('finish', () => clearInterval(timer));
+  });
+  return output;
+}
