@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { type Capacity, parseHostToken } from '@berth/contract';
 import { z } from 'zod';
+import { parseResolver, type Resolver } from './guest/resolvers.js';
 import { runtimeDefaults } from './runtime/options.js';
 
 const list = z.string().transform((text) =>
@@ -18,6 +19,13 @@ const hostToken = z
   .string()
   .trim()
   .refine((token) => parseHostToken(token) !== null, 'must be a whole host token; it begins with "berth-host."');
+
+const place = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/, 'must be 1–63 letters, digits, ".", "_" or "-"');
+const resolver = z.string().transform((text, context) => {
+  const parsed = parseResolver(text);
+  if (!parsed) context.addIssue({ code: 'custom', message: 'must be IPv4 addresses of name servers, each with or without a port' });
+  return parsed ?? z.NEVER;
+});
 
 const schema = z
   .object({
@@ -46,6 +54,10 @@ const schema = z
     BERTH_AGENT_DISK_MIB: z.coerce.number().int().min(1).optional(),
     BERTH_AGENT_POOL_SIZE: z.coerce.number().int().min(0).max(1000).default(runtimeDefaults.poolSize),
     BERTH_AGENT_START_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(runtimeDefaults.startConcurrency),
+    BERTH_HOST_REGION: place.default('local'),
+    BERTH_HOST_ZONE: place.default('local-1'),
+    BERTH_HOST_INSTANCE_TYPE: place.default('berth'),
+    BERTH_AGENT_RESOLVERS: list.pipe(z.array(resolver).min(1).max(3)).optional(),
     BERTH_INSECURE_REGISTRIES: list.default([]),
     BERTH_REGISTRY_AUTH_FILE: z.string().optional(),
     BERTH_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
@@ -81,6 +93,10 @@ export type Config = Readonly<{
   diskMiB: number | null;
   poolSize: number;
   startConcurrency: number;
+  /** Where the host is, as its tasks are told. */
+  place: Readonly<{ region: string; zone: string; instanceType: string }>;
+  /** Name servers that answer what is not the platform's. Null: those of the host's /etc/resolv.conf. */
+  resolvers: readonly Resolver[] | null;
   insecureRegistries: readonly string[];
   registryAuthFile: string | null;
   logLevel: string;
@@ -107,6 +123,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     diskMiB: e.BERTH_AGENT_DISK_MIB ?? null,
     poolSize: e.BERTH_AGENT_POOL_SIZE,
     startConcurrency: e.BERTH_AGENT_START_CONCURRENCY,
+    place: Object.freeze({ region: e.BERTH_HOST_REGION, zone: e.BERTH_HOST_ZONE, instanceType: e.BERTH_HOST_INSTANCE_TYPE }),
+    resolvers: e.BERTH_AGENT_RESOLVERS ? Object.freeze(e.BERTH_AGENT_RESOLVERS) : null,
     insecureRegistries: Object.freeze(e.BERTH_INSECURE_REGISTRIES),
     registryAuthFile: e.BERTH_REGISTRY_AUTH_FILE ?? null,
     logLevel: e.BERTH_LOG_LEVEL,

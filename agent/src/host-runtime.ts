@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from './clock.js';
 import type { Config } from './config.js';
+import { guestEnvironment } from './guest/guest-environment.js';
+import { guestKey } from './guest/guest-key.js';
 import { createRuntime } from './runtime/crun-runtime.js';
 import { type RuntimeOptions, runtimeDefaults } from './runtime/options.js';
 import type { Runtime } from './runtime/runtime.js';
@@ -51,5 +53,11 @@ function crunOptions(config: Config, clock: Clock, log: Logger, underlay: string
     capacity,
     diskMiB,
   };
-  return { ...runtimeDefaults, ...configured, clock, log };
+  return {
+    ...runtimeDefaults,
+    ...configured,
+    guestEnvironment: guestEnvironment(guestKey(dataDirectory), config.place.region),
+    clock,
+    log,
+  };
 }

@@ -9,6 +9,7 @@ import pino, { type Logger } from 'pino';
 import { createAgent } from './agent.js';
 import { type Config, describeConfig, readConfig, readHostToken } from './config.js';
 import { enrol } from './enrol.js';
+import { guestKey } from './guest/guest-key.js';
 import { openRuntime } from './host-runtime.js';
 import { type Identity, loadIdentity, saveIdentity, validity } from './identity.js';
 import { openJournal } from './journal.js';
@@ -55,15 +56,24 @@ async function run(config: Config, log: Logger): Promise<void> {
 }
 
 /** @returns why it ended: a signal, or because the next life will have another subnet. */
-async function live(config: Config, ownLog: Logger, holder: Pick<ServiceOptions, 'identity' | 'store'>, stopped: Promise<string>): Promise<string> {
+async function live(
+  config: Config,
+  ownLog: Logger,
+  holder: Pick<ServiceOptions, 'identity' | 'store'>,
+  stopped: Promise<string>,
+): Promise<string> {
   const ground = await openGround(config, ownLog);
-  const service = await startService({ gatewayUrl: config.gatewayUrl, name: config.hostName, ...ground, ...holder });
+  const guest = { key: guestKey(config.dataDirectory), resolvers: config.resolvers, ...config.place };
+  const service = await startService({ gatewayUrl: config.gatewayUrl, name: config.hostName, guest, ...ground, ...holder });
   ownLog.info(
     { name: config.hostName, capacity: ground.runtime.facts.capacity, tasks: ground.journal.state.tasks.size },
     'the agent is up',
   );
   const why = await Promise.race([stopped, ground.runtime.outdated]);
-  ownLog.info({ why }, why === 'outdated' ? 'the agent begins anew, with another subnet' : 'the agent is going down; its containers run on');
+  ownLog.info(
+    { why },
+    why === 'outdated' ? 'the agent begins anew, with another subnet' : 'the agent is going down; its containers run on',
+  );
   await service.stop();
   return why;
 }

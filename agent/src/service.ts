@@ -2,6 +2,7 @@
 import { createAgent } from './agent.js';
 import type { BackoffRange } from './backoff.js';
 import { renew } from './enrol.js';
+import { type GuestServices, type GuestSettings, startGuestServices } from './guest/guest.js';
 import type { Identity } from './identity.js';
 import { keepRenewed } from './renewal.js';
 import { createSession } from './session.js';
@@ -14,6 +15,8 @@ export interface ServiceOptions extends Ground {
   identity(): Identity;
   /** Makes a renewed identity the current one, durably. */
   store(identity: Identity): Promise<void>;
+  /** Without it, nothing is answered to containers. */
+  readonly guest?: GuestSettings;
   readonly reconnect?: BackoffRange;
 }
 
@@ -25,15 +28,23 @@ export interface Service {
 
 /** Returns when the host is in order and the link is being dialled. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { gatewayUrl, name, journal, lastLifeEndedMs, clock, runtime, log, identity, store, reconnect } = options;
+  const { gatewayUrl, name, journal, lastLifeEndedMs, clock, runtime, log, identity, store, guest, reconnect } = options;
   const ground = { runtime, journal, clock, log, lastLifeEndedMs };
+  let answering: GuestServices | null = null;
   const agent = createAgent({
     ...ground,
-    onChange: (taskId) => session.touch(taskId),
+    onChange: (taskId) => {
+      session.touch(taskId);
+      answering?.touch();
+    },
     onRetell: (report) => session.retell(report),
   });
   const session = createSession({ gatewayUrl, name, agentVersion, journal, clock, runtime, agent, log, identity, reconnect });
   await agent.start();
+  if (guest) {
+    const { setProtection } = agent;
+    answering = startGuestServices({ settings: guest, gatewayUrl, runtime, state: journal.state, setProtection, clock, log, identity });
+  }
   session.start();
   const endRenewal = keepRenewed({ current: identity, renew: (current) => renew(gatewayUrl, current, name), store, log });
   return {
@@ -43,6 +54,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     async stop() {
       endRenewal();
       session.close();
+      await answering?.close();
       await agent.close();
       await journal.close();
       await runtime.close();

@@ -22,7 +22,7 @@ import { instanceMetadata } from './instance-metadata.js';
 import { listenForRequests } from './metadata-server.js';
 import { remoteNames } from './remote-names.js';
 import { type Resolver, resolversOf } from './resolvers.js';
-import { type ProtectionPort, taskMetadata } from './task-metadata.js';
+import { type SetProtection, taskMetadata } from './task-metadata.js';
 
 export interface GuestSettings {
   /** From guest-key.ts. */
@@ -39,7 +39,7 @@ interface Options {
   readonly gatewayUrl: string;
   readonly runtime: Pick<Runtime, 'network' | 'taskStats'>;
   readonly state: AgentState;
-  readonly protection: ProtectionPort;
+  readonly setProtection: SetProtection;
   readonly clock: Clock;
   readonly log: Logger;
   identity(): Identity;
@@ -98,7 +98,7 @@ function services(options: Options, tasks: ReturnType<typeof directory>, ask: Re
     now,
   });
   const counters = (taskId: TaskId) => runtime.taskStats(taskId);
-  const ofTask = taskMetadata({ key, place, cpus: cpus().length, tokens, protection: options.protection, counters, now });
+  const ofTask = taskMetadata({ key, place, cpus: cpus().length, tokens, setProtection: options.setProtection, counters, now });
   const ofInstance = instanceMetadata({ key, place, tokens, now });
   const http = (port: number, service: typeof ofTask) => () =>
     listenForRequests({ service, directory: tasks, at: { address: gateway, port }, log, now });

@@ -13,19 +13,15 @@ import { type HostPlace, taskArn } from './host-place.js';
 import { containerStats, type StatsLook } from './stats-document.js';
 import { containerDocument, taskDocument } from './task-document.js';
 
-export interface ProtectionPort {
-  /** Until when the task is protected; null: it is not. */
-  until(taskId: GuestTask['spec']['taskId']): number | null;
-  /** @param untilMs null ends it. */
-  set(taskId: GuestTask['spec']['taskId'], untilMs: number | null): void;
-}
+/** @param untilMs null ends the protection. @returns false when the task is on its way out. */
+export type SetProtection = (taskId: GuestTask['spec']['taskId'], untilMs: number | null) => boolean;
 
 export interface TaskMetadataOptions {
   readonly key: Buffer;
   readonly place: HostPlace;
   readonly cpus: number;
   readonly tokens: TokenSource;
-  readonly protection: ProtectionPort;
+  readonly setProtection: SetProtection;
   counters(taskId: GuestTask['spec']['taskId']): TaskCounters | null;
   now(): number;
 }
@@ -84,8 +80,12 @@ export function taskMetadata(options: TaskMetadataOptions): Service {
     ['GET', /^\/v[34]\/([^/]+)\/task\/stats\/?$/, taskStats],
     ['GET', /^\/v2\/credentials\/([^/]+)$/, credentials],
     ['GET', /^\/identity\/([^/]+)\/token$/, token],
-    ['GET', /^\/api\/([^/]+)\/task-protection\/v1\/state$/, (asked) => protectionReply(asked.task, options)],
-    ['PUT', /^\/api\/([^/]+)\/task-protection\/v1\/state$/, (asked) => changeProtection(asked, options)],
+    [
+      'GET',
+      /^\/api\/([^/]+)\/task-protection\/v1\/state$/,
+      ({ task: asker }) => protectionReply(asker, asker.record.protection?.untilMs ?? null),
+    ],
+    ['PUT', /^\/api\/([^/]+)\/task-protection\/v1\/state$/, changeProtection],
   ];
 
   return async (request) => {
@@ -108,8 +108,7 @@ export function taskMetadata(options: TaskMetadataOptions): Service {
     }
   };
 
-  function protectionReply({ spec }: GuestTask, { protection }: TaskMetadataOptions): Reply {
-    const untilMs = protection.until(spec.taskId);
+  function protectionReply({ spec }: GuestTask, untilMs: number | null): Reply {
     const isProtected = untilMs !== null && untilMs > now();
     return json(200, {
       protection: {
@@ -120,15 +119,14 @@ export function taskMetadata(options: TaskMetadataOptions): Service {
     });
   }
 
-  function changeProtection({ task: asker, body }: Asked, { protection }: TaskMetadataOptions): Reply {
+  function changeProtection({ task: asker, body }: Asked): Reply {
+    const { spec } = asker;
+    const arn = taskArn(place, spec.tenantId, spec.taskId);
     const wanted = readProtection(body);
-    if (typeof wanted === 'string') {
-      return json(400, {
-        error: { Arn: taskArn(place, asker.spec.tenantId, asker.spec.taskId), Code: 'InvalidParameterException', Message: wanted },
-      });
-    }
-    protection.set(asker.spec.taskId, wanted.ProtectionEnabled ? now() + wanted.ExpiresInMinutes * 60_000 : null);
-    return protectionReply(asker, options);
+    if (typeof wanted === 'string') return json(400, { error: { Arn: arn, Code: 'InvalidParameterException', Message: wanted } });
+    const untilMs = wanted.ProtectionEnabled ? now() + wanted.ExpiresInMinutes * 60_000 : null;
+    if (options.setProtection(spec.taskId, untilMs)) return protectionReply(asker, untilMs);
+    return json(200, { failure: { Arn: arn, Reason: 'TASK_NOT_VALID', Detail: 'The task is being stopped.' } });
   }
 }
 

@@ -62,6 +62,12 @@ describe('bundleFor', () => {
     expect(() => bundleFor(input({}, { image: { ...image, entryPoint: [], command: [] } }))).toThrow(/give a command/);
   });
 
+  it('says where the metadata is, unless the definition says otherwise', () => {
+    const guestEnvironment = { ECS_AGENT_URI: 'http://169.254.170.2/api/1', MODE: 'guest' };
+    const { env } = bundleFor(input({}, { guestEnvironment })).process;
+    expect(env).toEqual(expect.arrayContaining(['ECS_AGENT_URI=http://169.254.170.2/api/1', 'MODE=definition']));
+  });
+
   it('merges the environment, the definition last', () => {
     const { env } = bundleFor(input()).process;
     expect(env).toEqual(['PATH=/img/bin', 'HOME=/root', 'HOSTNAME=3f0e6a52', 'MODE=definition']);

@@ -25,6 +25,8 @@ export interface BundleInput {
   readonly user: ContainerUser;
   readonly places: BundlePlaces;
   readonly seccomp: SeccompProfile;
+  /** Where the container finds its metadata. */
+  readonly guestEnvironment?: Readonly<Record<string, string>>;
   /** As rlimits.ts has made them of the definition's and the agent's own. */
   readonly rlimits: readonly Rlimit[];
 }
@@ -124,14 +126,14 @@ function argvOf({ container, image }: BundleInput): string[] {
   return container.init ? [initPath, '--', ...argv] : argv;
 }
 
-function environmentOf({ container, image, user, task }: BundleInput): string[] {
+function environmentOf({ container, image, user, task, guestEnvironment = {} }: BundleInput): string[] {
   const merged = new Map<string, string>();
   const given = [defaultPath, `HOME=${user.home}`, `HOSTNAME=${containerHostname(task, container)}`];
   for (const line of [...given, ...(container.tty ? [ownTerminal] : []), ...image.environment]) {
     const equals = line.indexOf('=');
     if (equals > 0 && !line.includes('\0')) merged.set(line.slice(0, equals), line.slice(equals + 1));
   }
-  for (const [name, value] of Object.entries(container.environment)) merged.set(name, value);
+  for (const [name, value] of Object.entries({ ...guestEnvironment, ...container.environment })) merged.set(name, value);
   return [...merged].map(([name, value]) => `${name}=${value}`);
 }
 

@@ -106,7 +106,7 @@ function writeBundle(host: LaunchHost, request: LaunchRequest): void {
   const at = paths.container(task.taskId, container.name);
   const shared = paths.task(task.taskId);
   const sandbox = paths.slot(request.slot);
-  prepareRootfs(at, join(sandbox.disk, 'containers', container.name), sandbox.layers, image.layers, request.ids);
+  prepareRootfs(at, paths.writable(request.slot, container.name), sandbox.layers, image.layers, request.ids);
   const userText = container.user ?? image.config.user;
   const input = {
     task,
@@ -122,6 +122,7 @@ function writeBundle(host: LaunchHost, request: LaunchRequest): void {
       toolbox: host.toolbox,
     },
     seccomp: host.seccomp,
+    guestEnvironment: host.options.guestEnvironment(task.taskId, container.name),
     rlimits: rlimitsFor(container.ulimits, host.rlimits),
   };
   const user = explain(container.name, () =>
@@ -160,7 +161,13 @@ function joinGroup({ groups }: LaunchHost, group: string, { process, monitor }: 
 async function createOrExplain(host: LaunchHost, { task, container, image }: LaunchRequest) {
   const at = host.paths.container(task.taskId, container.name);
   try {
-    const created = await createContainer(host.options, host.paths, at, ociProgram(task.isolation, host.options.programs, host.paths));
+    const created = await createContainer(
+      host.options,
+      host.paths,
+      at,
+      ociProgram(task.isolation, host.options.programs, host.paths),
+      container.tty,
+    );
     if (task.isolation === 'sandbox') joinGroup(host, at.cgroup, created);
     return created;
   } catch (error) {

@@ -2,6 +2,7 @@
 // so that several agents (and tests) can share one machine.
 import type { Capacity } from '@berth/contract';
 import type { Clock } from '../clock.js';
+import type { GuestEnvironment } from '../guest/guest-environment.js';
 
 export interface RuntimeOptions {
   /** 1–9 lower-case letters or digits; names the bridge, the nft tables, the cgroup parent and /run/<instance>. */
@@ -25,7 +26,13 @@ export interface RuntimeOptions {
   readonly createTimeoutMs: number;
   /** Absolute paths of what runs containers; `init` is a static program that is mounted into them as PID 1. `runsc` may be missing, and
    * `toolbox`, a static busybox for copying files, too. */
-  readonly programs: { readonly conmon: string; readonly crun: string; readonly runsc: string; readonly init: string; readonly toolbox: string };
+  readonly programs: {
+    readonly conmon: string;
+    readonly crun: string;
+    readonly runsc: string;
+    readonly init: string;
+    readonly toolbox: string;
+  };
   /** Sandboxes (namespaces, address) kept ready ahead of need. */
   readonly poolSize: number;
   /** How many containers may be in the middle of their start at one time. */
@@ -35,6 +42,8 @@ export interface RuntimeOptions {
   readonly capacity: Capacity | null;
   /** What tasks' disks and volumes may hold together. Null: what the disk has free at the start, less a reserve. */
   readonly diskMiB: number | null;
+  /** Variables that tell a container where its metadata is. */
+  readonly guestEnvironment: GuestEnvironment;
   readonly clock: Clock;
   /** Tells of things that are worth a line in the agent's log and are nobody's exception. */
   readonly log: RuntimeLog;
@@ -71,10 +80,17 @@ export const runtimeDefaults = {
   registryAuthFile: null,
   imagePullTimeoutMs: 10 * 60_000,
   createTimeoutMs: 30_000,
-  programs: { conmon: '/usr/bin/conmon', crun: '/usr/bin/crun', runsc: '/usr/bin/runsc', init: '/usr/bin/catatonit', toolbox: '/bin/busybox' },
+  programs: {
+    conmon: '/usr/bin/conmon',
+    crun: '/usr/bin/crun',
+    runsc: '/usr/bin/runsc',
+    init: '/usr/bin/catatonit',
+    toolbox: '/bin/busybox',
+  },
   poolSize: 16,
   startConcurrency: 3,
   logs: { maxFileBytes: 10 * 1024 * 1024, maxRotatedFiles: 3, retentionMs: 7 * 24 * 3_600_000, maxTotalBytes: 2 * 1024 ** 3 },
   capacity: null,
+  guestEnvironment: () => ({}),
   diskMiB: null,
 } as const satisfies Partial<RuntimeOptions>;
