@@ -17,6 +17,7 @@ export interface Berth {
   readonly registry: string;
   get<T>(path: string): Promise<T>;
   runTasks(body: RunTasksInput): Promise<Task[]>;
+  stop(taskId: string): Promise<void>;
   log(taskId: string): Promise<string>;
   events(taskId: string): Promise<TaskEvent[]>;
   close(): Promise<void>;
@@ -82,6 +83,9 @@ function client(url: string, apiKey: string, close: () => Promise<void>): Berth 
     registry: process.env.BERTH_DEFAULT_REGISTRY || `127.0.0.1:${registryPort}`,
     get: (path) => call(path),
     runTasks: async (body) => (await call<{ items: Task[] }>('/v1/tasks', { method: 'POST', body: JSON.stringify(body) })).items,
+    stop: async (id) => {
+      await call(`/v1/tasks/${id}/stop`, { method: 'POST', body: '{}' });
+    },
     log: async (id) => (await call<{ items: LogLine[] }>(`/v1/tasks/${id}/logs`)).items.map((line) => line.text).join('\n'),
     events: async (id) => (await call<{ items: TaskEvent[] }>(`/v1/tasks/${id}/events`)).items,
     close,
