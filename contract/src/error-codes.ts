@@ -24,6 +24,11 @@ export const errorCodes = {
     message: 'The registry refused access to {image}: {detail}. Ask the operator to add credentials for it.',
   },
   registry_unavailable: { status: 503, retry: true, message: 'The registry of {image} does not answer: {detail}. Try again shortly.' },
+  unknown_secret: {
+    status: 422,
+    retry: false,
+    message: 'There is no secret {secret}. Make it with POST /v1/secrets, or name a version that it has.',
+  },
   unauthenticated: { status: 401, retry: false, message: 'Send a valid API key as "Authorization: Bearer KEY".' },
   bad_host_token: {
     status: 401,
@@ -46,6 +51,25 @@ export const errorCodes = {
   },
   definition_in_use: { status: 409, retry: false, message: '{definition} still has {count} tasks. Stop them first.' },
   name_taken: { status: 409, retry: false, message: 'The {what} {name} exists already. Choose another name.' },
+  task_not_running: {
+    status: 409,
+    retry: false,
+    message: 'The task is {state}, so {what}. It can be done while the task is running and is not to stop.',
+  },
+  no_room: {
+    status: 409,
+    retry: true,
+    message: 'The host has {free} {unit} free for this task and uses {used} of {capacity} for others; it was to have {wanted}. Ask for less, or run a new task.',
+  },
+  adjustment_refused: { status: 409, retry: true, message: 'The host refused: {reason} The task is as it was.' },
+  signal_not_delivered: { status: 409, retry: false, message: 'No process of {what} runs that could get the signal.' },
+  unknown_security_group: {
+    status: 422,
+    retry: false,
+    message: 'There is no security group {name} here. Make it first, or name another.',
+  },
+  security_group_in_use: { status: 409, retry: false, message: 'The security group {name} is used by {by}. Take it from there first.' },
+  too_many: { status: 409, retry: false, message: 'There are {limit} {what} already, which is the most. Delete one first.' },
   ambiguous_id: { status: 409, retry: false, message: '{id} fits more than one {what}. Type more of it.' },
   rate_limited: { status: 429, retry: true, message: 'Too many requests. Try again in {seconds} s.' },
   unavailable: {

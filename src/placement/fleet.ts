@@ -6,6 +6,8 @@ export interface HostView {
   readonly id: HostId;
   readonly name: string;
   readonly state: HostState;
+  /** Grows when a task on it is given more room; a plan holds for the version that it was made with. */
+  readonly roomVersion?: number;
   /** What its agent says of it; `isolation` lists the tiers it has. */
   readonly attributes: Readonly<Record<string, string>>;
   readonly capacity: Capacity;
@@ -13,6 +15,8 @@ export interface HostView {
   readonly diskPressure: string | null;
   /** What the tasks on it hold; `taskSlots` is their number. */
   readonly used: Capacity;
+  /** The ports that its tasks have asked for. */
+  readonly ports?: readonly string[];
 }
 
 export interface Fleet {
@@ -27,6 +31,8 @@ export interface Needs {
   readonly isolation?: Isolation;
   /** Ephemeral storage; absent: the default. */
   readonly diskMiB?: number;
+  /** `tcp/8080`: ports of the host that no other task may have. */
+  readonly hostPorts?: readonly string[];
 }
 
 /** What placement has to know of a task. Tasks of one shape are alike to it. */
@@ -45,6 +51,7 @@ export interface PlaceableTask extends Shape {
 export interface HostRoom {
   readonly host: HostView;
   readonly free: { cpuMillis: number; memoryMiB: number; taskSlots: number; diskMiB: number };
+  readonly ports: Set<string>;
 }
 
 export function roomOf(host: HostView): HostRoom {
@@ -56,6 +63,7 @@ export function roomOf(host: HostView): HostRoom {
       taskSlots: host.capacity.taskSlots - host.used.taskSlots,
       diskMiB: diskOf(host) - (host.used.diskMiB ?? 0),
     },
+    ports: new Set(host.ports ?? []),
   };
 }
 
@@ -69,7 +77,7 @@ export function diskNeed({ needs }: Pick<Shape, 'needs'>): number {
 }
 
 /** The host as it is after the plan. */
-export function viewOf({ host, free }: HostRoom): HostView {
+export function viewOf({ host, free, ports }: HostRoom): HostView {
   const { capacity } = host;
   const diskMiB = diskOf(host);
   const used = {
@@ -78,7 +86,7 @@ export function viewOf({ host, free }: HostRoom): HostView {
     taskSlots: capacity.taskSlots - free.taskSlots,
     ...(Number.isFinite(diskMiB) ? { diskMiB: diskMiB - free.diskMiB } : {}),
   };
-  return { ...host, used };
+  return { ...host, used, ports: [...ports] };
 }
 
 export function take(room: HostRoom, shape: Shape): void {
@@ -86,6 +94,7 @@ export function take(room: HostRoom, shape: Shape): void {
   room.free.memoryMiB -= shape.memoryMiB;
   room.free.taskSlots -= 1;
   room.free.diskMiB -= diskNeed(shape);
+  for (const port of shape.needs.hostPorts ?? []) room.ports.add(port);
 }
 
 /** @param shape whose needs have their keys in PostgreSQL's order, as all that are read from there. */

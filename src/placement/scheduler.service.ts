@@ -99,7 +99,7 @@ export class Scheduler implements OnModuleInit, OnModuleDestroy {
     const plan = place(tasks, fleet);
     for (const task of plan.unplaced) unplaced.set(shapeKey(task.shape), task);
     if (plan.placed.length > 0) {
-      const assignments = await commitPlacements(this.db, lease, plan.placed);
+      const assignments = await commitPlacements(this.db, lease, plan.placed, fleet);
       if (!assignments) this.leadership.stepDown();
       else this.handOver(lease, assignments);
       // Refused in part, because a host or a task changed since it was read: look again.

@@ -32,10 +32,11 @@ export async function readFleet(db: DataSource): Promise<Fleet> {
   const rows = await queryPrepared<FleetRow>(
     db,
     'berth-fleet',
-    `SELECT h.id, h.name, h.state, h.attributes, h.cpu_millis, h.memory_mib, h.task_slots, h.disk_mib, h.disk_pressure, coalesce(u.disk, 0) AS used_disk,
-            coalesce(u.cpu, 0) AS used_cpu, coalesce(u.memory, 0) AS used_memory, coalesce(u.tasks, 0) AS used_slots
+    `SELECT h.id, h.name, h.state, h.attributes, h.cpu_millis, h.memory_mib, h.task_slots, h.room_version, h.disk_mib, h.disk_pressure, coalesce(u.disk, 0) AS used_disk,
+            coalesce(u.cpu, 0) AS used_cpu, coalesce(u.memory, 0) AS used_memory, coalesce(u.tasks, 0) AS used_slots, u.ports
      FROM hosts h LEFT JOIN (
        SELECT host_id, sum(cpu_millis)::int AS cpu, sum(memory_mib)::int AS memory, count(*)::int AS tasks,
+              jsonb_agg(needs->'hostPorts') FILTER (WHERE needs ? 'hostPorts') AS ports,
               sum(coalesce((needs->>'diskMiB')::int, ${limits.ephemeralStorageMiB.default}))::int AS disk FROM tasks
        WHERE state ${holdsCapacity} GROUP BY host_id
      ) u ON u.host_id = h.id`,
@@ -45,6 +46,7 @@ export async function readFleet(db: DataSource): Promise<Fleet> {
       id: row.id,
       name: row.name,
       state: row.state,
+      roomVersion: row.room_version,
       attributes: row.attributes,
       capacity: {
         cpuMillis: row.cpu_millis,
@@ -53,6 +55,7 @@ export async function readFleet(db: DataSource): Promise<Fleet> {
         ...(row.disk_mib === null ? {} : { diskMiB: row.disk_mib }),
       },
       diskPressure: row.disk_pressure,
+      ports: row.ports?.flat() ?? [],
       used: { cpuMillis: row.used_cpu, memoryMiB: row.used_memory, taskSlots: row.used_slots, diskMiB: row.used_disk },
     })),
   };
@@ -84,24 +87,35 @@ export async function readPending(
 }
 
 /**
- * Commits a plan. Tasks that are no longer pending and hosts that are no longer active are left out: the next pass sees
- * them as they are.
+ * Commits a plan. Tasks that are no longer pending, hosts that are no longer active and hosts on which a task was given
+ * more room since `fleet` was read are left out: the next pass sees them as they are.
  * @returns what was placed, or null if `lease` no longer holds (nothing was written then).
  */
-export async function commitPlacements(db: DataSource, lease: Lease, placed: readonly PlacedTask[]): Promise<Assignment[] | null> {
+export async function commitPlacements(
+  db: DataSource,
+  lease: Lease,
+  placed: readonly PlacedTask[],
+  fleet: Pick<Fleet, 'hosts'> = { hosts: [] },
+): Promise<Assignment[] | null> {
+  const roomVersions = new Map(fleet.hosts.map(({ id, roomVersion }) => [id, roomVersion ?? null]));
   const rows = await queryPrepared<AssignmentRow>(
     db,
     'berth-commit-placements',
-    `${leaseGuard}, placed AS (
+    // The lock is against a resize that is under way on the same host: it waits for us, or we see what it did.
+    `${leaseGuard}, host AS (
+       SELECT id, state, room_version FROM hosts WHERE id = ANY($4::uuid[]) ORDER BY id FOR KEY SHARE
+     ), placed AS (
        UPDATE tasks t SET state = 'placed', host_id = p.host_id, placement = p.placement, placement_epoch = lease.epoch,
               placed_at = now(), pending_reason = NULL
-       FROM lease, unnest($3::uuid[], $4::uuid[], $5::text[]) AS p(task_id, host_id, placement) JOIN hosts h ON h.id = p.host_id
+       FROM lease, unnest($3::uuid[], $4::uuid[], $5::text[], $6::int[]) AS p(task_id, host_id, placement, room_version)
+            JOIN host h ON h.id = p.host_id
        WHERE t.id = p.task_id AND t.state = 'pending' AND t.desired_state = 'running' AND h.state = 'active'
+         AND h.room_version = coalesce(p.room_version, h.room_version)
        RETURNING t.*
      ), events AS (
        INSERT INTO task_events (task_id, tenant_id, type, reason) SELECT id, tenant_id, 'placed', placement FROM placed
      )
-     SELECT lease.epoch, p.id, p.tenant_id, p.name, p.cpu_millis, p.memory_mib, p.overrides, p.host_id, p.task_definition_id,
+     SELECT lease.epoch, p.id, p.tenant_id, p.name, p.cpu_millis, p.memory_mib, p.overrides, p.security_groups, p.host_id, p.task_definition_id,
             d.family, d.revision,
             CASE WHEN row_number() OVER (PARTITION BY p.task_definition_id) = 1 THEN d.spec END AS spec
      FROM lease LEFT JOIN placed p ON true LEFT JOIN task_definitions d ON d.id = p.task_definition_id`,
@@ -111,6 +125,7 @@ export async function commitPlacements(db: DataSource, lease: Lease, placed: rea
       placed.map(({ taskId }) => taskId),
       placed.map(({ hostId }) => hostId),
       placed.map(({ placement }) => placement),
+      placed.map(({ hostId }) => roomVersions.get(hostId) ?? null),
     ],
   );
   return rows.length === 0 ? null : toAssignments(rows);
@@ -156,12 +171,15 @@ interface FleetRow {
   cpu_millis: number;
   memory_mib: number;
   task_slots: number;
+  room_version: number;
   disk_mib: number | null;
   disk_pressure: string | null;
   used_disk: number;
   used_cpu: number;
   used_memory: number;
   used_slots: number;
+  /** A list for each task that has any. */
+  ports: string[][] | null;
 }
 
 interface AssignmentRow extends Omit<SpecRow, 'id'> {

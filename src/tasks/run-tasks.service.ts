@@ -7,8 +7,8 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { SignalBus } from '../db/signals.js';
 import { ApiError } from '../errors.js';
 import { hashOf } from './canonical-json.js';
-import { type KeyUse, type NewTasks, RunTasksStore } from './run-tasks.store.js';
-import { type Definition, needsOf, parseDefinitionName, type RegisteredSpec, taskSize } from './task-definition.js';
+import { type KeyUse, type Made, type NewTasks, RunTasksStore } from './run-tasks.store.js';
+import { type Definition, groupsOf, needsOf, parseDefinitionName, type RegisteredSpec, taskSize } from './task-definition.js';
 import { noDefinition, TaskDefinitionsService } from './task-definitions.service.js';
 import { TaskDefinitionsStore } from './task-definitions.store.js';
 import { type TaskRow, toApiTask } from './task-view.js';
@@ -31,7 +31,8 @@ export class RunTasksService {
   /**
    * Makes `count` pending tasks. With a key that was used for the same request: the tasks made then, as they are now.
    * @param key of the header Idempotency-Key
-   * @throws ApiError not_found, invalid_request, idempotency_conflict, unknown_image, registry_denied, registry_unavailable
+   * @throws ApiError not_found, invalid_request, idempotency_conflict, unknown_image, registry_denied, registry_unavailable,
+   * unknown_security_group
    */
   async run(tenantId: TenantId, request: RunTasks, key: string | null): Promise<Task[]> {
     const use = key === null ? null : { key, requestHash: hashOf(request) };
@@ -68,10 +69,13 @@ export class RunTasksService {
       overrides: request.overrides ?? null,
       ...taskSize(definition.spec, request.overrides),
       needs: needsOf(definition.spec),
+      securityGroups: groupsOf(definition.spec, request.overrides),
       tags: request.tags,
     };
-    const createdAt = await this.store.insert(manager, tenantId, tasks);
-    return ids.map((id) => newRow(id, tasks, definition, createdAt));
+    const made = await this.store.insert(manager, tenantId, tasks);
+    const missing = tasks.securityGroups.find((name) => !made.securityGroups.some((group) => group.name === name));
+    if (missing !== undefined) throw new ApiError('unknown_security_group', { name: missing }, { field: 'securityGroups' });
+    return ids.map((id) => newRow(id, tasks, definition, made));
   }
 
   private async registered(manager: EntityManager, tenantId: TenantId, name: string): Promise<Definition> {
@@ -91,7 +95,7 @@ export class RunTasksService {
 }
 
 /** The row as the statement wrote it, so that the answer needs no second query. */
-function newRow(id: TaskId, tasks: NewTasks, { family, revision, spec }: Definition, createdAt: Date): TaskRow {
+function newRow(id: TaskId, tasks: NewTasks, { family, revision, spec }: Definition, { createdAt, securityGroups }: Made): TaskRow {
   return {
     id,
     name: tasks.name,
@@ -105,10 +109,15 @@ function newRow(id: TaskId, tasks: NewTasks, { family, revision, spec }: Definit
     host_id: null,
     host_name: null,
     address: null,
+    security_groups: securityGroups,
+    ports: [],
     placement: null,
     pending_reason: null,
     stop_code: null,
     stop_reason: null,
+    wish: null,
+    wish_version: 0,
+    adjusted: null,
     health: 'unknown',
     protected_until: null,
     containers: null,

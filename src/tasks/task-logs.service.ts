@@ -5,6 +5,7 @@ import { HostLinks } from '../agents/host-links.service.js';
 import { ApiError } from '../errors.js';
 import type { ServerEvent } from '../http/event-stream.js';
 import { newestWithin } from './newest-lines.js';
+import { requireContainer } from './task-container.js';
 import type { TaskRow } from './task-view.js';
 import { TaskWatch } from './task-watch.service.js';
 import { TasksService } from './tasks.service.js';
@@ -23,7 +24,7 @@ export class TaskLogs {
    */
   async list(tenantId: TenantId, id: string, query: LogQuery, signal: AbortSignal): Promise<{ items: LogLine[]; truncated: boolean }> {
     const row = await this.tasks.row(tenantId, id);
-    checkContainer(row, query.container);
+    if (query.container !== undefined) requireContainer(row, query.container);
     if (!row.host_id) return { items: [], truncated: false };
     return newestWithin(await this.open(row, query, false, signal), query.tail ?? limits.logLines.default, limits.logBytes);
   }
@@ -40,7 +41,8 @@ export class TaskLogs {
     after: string | null,
     signal: AbortSignal,
   ): Promise<AsyncIterable<readonly ServerEvent[]>> {
-    checkContainer(await this.tasks.row(tenantId, id), query.container);
+    const row = await this.tasks.row(tenantId, id);
+    if (query.container !== undefined) requireContainer(row, query.container);
     return this.events(tenantId, id, query, after, signal);
   }
 
@@ -78,14 +80,4 @@ export class TaskLogs {
 
 function hasOutput(row: TaskRow): boolean {
   return row.host_id !== null && (row.state === 'running' || row.state === 'stopping');
-}
-
-function checkContainer(row: TaskRow, container: string | undefined): void {
-  const names = row.spec.containers.map((one) => one.name);
-  if (container === undefined || names.includes(container)) return;
-  throw new ApiError(
-    'invalid_request',
-    { detail: `The task has no container ${container}; it has ${names.join(', ')}.` },
-    { field: 'container' },
-  );
 }

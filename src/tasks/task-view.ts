@@ -1,5 +1,17 @@
 // A task's row as the API shows it.
-import type { Adjusted, ContainerReport, Health, PendingReason, StopCode, Task, TaskEvent, TaskId, TaskState, TaskWish } from '@berth/contract';
+import {
+  type Adjusted,
+  type ContainerReport,
+  type Health,
+  macOf,
+  type PendingReason,
+  type StopCode,
+  type Task,
+  type TaskEvent,
+  type TaskId,
+  type TaskState,
+  type TaskWish,
+} from '@berth/contract';
 import { adjustmentOf } from './adjustment.js';
 import type { RegisteredSpec } from './task-definition.js';
 
@@ -18,6 +30,8 @@ export interface TaskRow {
   readonly host_id: string | null;
   readonly host_name: string | null;
   readonly address: string | null;
+  readonly security_groups: readonly { readonly id: string; readonly name: string }[];
+  readonly ports: Task['ports'];
   readonly placement: string | null;
   readonly pending_reason: PendingReason | null;
   readonly stop_code: StopCode | null;
@@ -50,6 +64,9 @@ export function toApiTask(row: TaskRow): Task {
     adjustment: adjustmentOf(row),
     host: row.host_id === null ? null : { id: row.host_id, name: row.host_name ?? '' },
     address: row.address,
+    mac: row.address && macOf(row.address),
+    securityGroups: [...row.security_groups],
+    ports: row.ports,
     placement: row.placement,
     pending: row.state === 'pending' ? row.pending_reason : null,
     stopCode: row.stop_code,
