@@ -4,7 +4,6 @@
 # package, what must be there for it to count as installed (a program, or an absolute path), and what it is for.
 up_packages='
 crun              crun                                runs containers
-conmon            conmon                              watches each container and keeps its exit code and log
 skopeo            skopeo                              pulls and pushes images
 containers-storage containers-storage                 keeps unpacked images
 docker-registry   docker-registry                     the bundled image registry

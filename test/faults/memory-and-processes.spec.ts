@@ -76,7 +76,7 @@ it('row 24: a fork bomb meets the task’s limit of processes, and nobody else n
   expect(processesOf(host.instance, bomb.taskId)).toEqual([]);
 });
 
-/** The agent and whatever belongs to it but the containers' monitors, which must live on without it. */
+/** The agent and whatever belongs to it but the keeper of the containers, which must live on without it. */
 async function agentProcesses({ pid }: AgentHost): Promise<number[]> {
   const children = (of: number): number[] => {
     try {
@@ -86,5 +86,5 @@ async function agentProcesses({ pid }: AgentHost): Promise<number[]> {
     }
   };
   const below = (of: number): number[] => [of, ...children(of).flatMap(below)];
-  return below(pid as number).filter((one) => !readFileSync(`/proc/${one}/cmdline`, 'utf8').includes('conmon'));
+  return below(pid as number).filter((one) => !readFileSync(`/proc/${one}/cmdline`, 'utf8').includes('keeper/main'));
 }

@@ -26,7 +26,7 @@ afterAll(async () => {
   await registry?.stop();
 });
 
-/** Lines as they were written: conmon breaks one wherever its buffer ends. */
+/** Lines as they were written: the keeper breaks one wherever what it has read ends. */
 function wholeLines(lines: readonly LogLine[]): string[] {
   return lines
     .map(({ text, partial }) => `${text}${partial ? '' : '\n'}`)
@@ -93,7 +93,7 @@ describe('logs', () => {
       return (await host.call.observe(task.taskId, 'main')).is === 'exited';
     });
     expect((await exitOf(host, task.taskId)).exitCode).toBe(0);
-    // conmon's own cap holds for the current file between two looks, and what was put aside is at most as large.
+    // The keeper's own cap holds for the current file between two looks, and what was put aside is at most as large.
     expect(largest).toBeLessThan(4 * 8 * maxFileBytes + 1024 * 1024);
     const lines = await host.call.logs(task.taskId, { tail: 5 });
     expect(lines.at(-1)?.text).toBe('done');

@@ -22,6 +22,8 @@ afterAll(async () => {
 });
 
 const sh = (script: string, more = {}) => taskSpec([containerSpec(image, ['sh', '-c', script], more)]);
+const killKeeper = (taskId: string) =>
+  host.sh(`kill -9 $(sed 's/.*"monitor":{"pid":\\([0-9]*\\).*/\\1/' /run/${host.instance}/tasks/${taskId}/containers/main/started.json)`);
 const pidOf = async (taskId: string) => (await host.sh(`cat /run/${host.instance}/tasks/${taskId}/containers/main/pid`)).trim();
 
 /**
@@ -34,21 +36,20 @@ async function leftovers(of: RuntimeHost): Promise<Record<string, string>> {
     mounts: await of.sh(`grep -c ' ${run}/[ts]' /proc/self/mountinfo || true`),
     interfaces: await of.sh(`ls /sys/class/net | grep -c '^${of.instance}v' || true`),
     cgroups: await of.sh(`find /sys/fs/cgroup -mindepth 2 -maxdepth 3 -type d -path '*/${of.instance}/*' | wc -l`),
-    monitors: `${await monitors(`${run}/s `)}\n`,
+    creations: `${await processesWith(`${run}/crun `)}\n`,
     files: await of.sh(`find ${run}/tasks ${run}/crun ${run}/exits ${run}/s ${run}/slots ${of.dataDirectory}/tasks -mindepth 1 | wc -l`),
     ports: await of.sh(`nft list set bridge ${of.instance} ports | grep -c 0a:58 || true`),
   };
 }
 
-/** How many monitors run with `text` among their arguments. */
-async function monitors(text: string): Promise<number> {
+/** How many processes run with `text` among their arguments: crun's, and a container's first one that was not let go. */
+async function processesWith(text: string): Promise<number> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
-  return lines.map((line) => line.replaceAll('\0', ' ')).filter((line) => line.startsWith('/usr/bin/conmon ') && line.includes(text))
-    .length;
+  return lines.filter((line) => line.replaceAll('\0', ' ').includes(text)).length;
 }
 
-const nothing = { mounts: '0\n', interfaces: '0\n', cgroups: '0\n', monitors: '0\n', files: '0\n', ports: '0\n' };
+const nothing = { mounts: '0\n', interfaces: '0\n', cgroups: '0\n', creations: '0\n', files: '0\n', ports: '0\n' };
 
 describe('after the agent was killed', () => {
   it('finds what runs, under the same pid, and what has ended meanwhile, with its code', async () => {
@@ -108,7 +109,7 @@ describe('after the agent was killed', () => {
     await host.sh(`rm /run/${host.instance}/tasks/${task.taskId}/containers/main/started.json`);
     await host.call.start([task.taskId]);
     expect(await host.call.observe(task.taskId, 'main')).toEqual({ is: 'absent' });
-    expect(await monitors(`${task.taskId}.main`)).toBe(0);
+    expect(await processesWith(`${task.taskId}.main`)).toBe(0);
     // It can then be started for the first time.
     await host.call.startContainer(task, task.containers[0] as never);
     expect(await host.call.observe(task.taskId, 'main')).toMatchObject({ is: 'running' });
@@ -129,17 +130,26 @@ describe('after the agent was killed', () => {
   });
 });
 
-describe('a monitor that is killed', () => {
-  it('ends its container, for the platform’s fault, and is noticed', async () => {
+describe('a keeper that is killed', () => {
+  it('ends its containers, for the platform’s fault, and is noticed', async () => {
     const task = sh('sleep 600');
     await startTask(host, task);
     const pid = await pidOf(task.taskId);
-    await host.sh(`kill -9 $(cat /run/${host.instance}/tasks/${task.taskId}/containers/main/monitor-pid)`);
+    await killKeeper(task.taskId);
     const seen = await until(async () => (await host.call.exits()).find((exit) => exit.taskId === task.taskId));
     expect(seen.exit.runtimeFailure).toMatch(/monitor of the container was killed/);
     await until(async () => (await host.sh(`grep -c State /proc/${pid}/status 2>/dev/null || echo gone`)).includes('gone'));
     expect(await host.call.observe(task.taskId, 'main')).toMatchObject({ is: 'exited', exit: seen.exit });
     await host.call.cleanup(task.taskId);
+  });
+
+  it('has a successor, which keeps what is started next', async () => {
+    const first = sh('sleep 600');
+    await startTask(host, first);
+    await killKeeper(first.taskId);
+    await until(async () => (await host.call.exits()).find((exit) => exit.taskId === first.taskId));
+    expect(await runToEnd(host, sh('echo hello; exit 3'))).toMatchObject({ exit: { exitCode: 3 }, stdout: 'hello\n' });
+    await host.call.cleanup(first.taskId);
   });
 });
 

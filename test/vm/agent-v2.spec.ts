@@ -151,7 +151,7 @@ describe('after the tasks of a host with cgroup v2', () => {
       find ${root}/berth -mindepth 1 -type d
       ls /run/berth/tasks /run/berth/crun /run/berth/s /var/lib/berth/agent/tasks
       /berth/agent/bin/berth-agent exec grep -E ' /run/berth/tasks| overlay ' /proc/self/mounts || true
-      pgrep -a 'conmon|catatonit' || true`);
+      pgrep -a 'keeper/main|catatonit' || true`);
 
   it('nothing is left of twenty of them', async () => {
     const before = await held();

@@ -20,7 +20,7 @@ unused_for_days=30
 # A system as fleets have it: systemd owns the control groups, udev sees every interface that the agent makes.
 packages=(
   systemd-sysv udev dbus openssh-server
-  crun conmon skopeo containers-storage catatonit nftables iproute2 busybox-static
+  crun skopeo containers-storage catatonit nftables iproute2 busybox-static
   kmod util-linux procps ca-certificates
 )
 # In the order in which they need each other; ext4 is built in.

@@ -3,7 +3,7 @@
 import { rmSync } from 'node:fs';
 import type { Cgroups } from './cgroup.js';
 import { forgetSandbox } from './gvisor.js';
-import { killMonitor } from './monitor.js';
+import type { Monitor } from './monitor.js';
 import type { Paths } from './paths.js';
 import { containersOf, namesIn, readRecord, type SandboxRecord } from './records.js';
 import { removeTree } from './remove-tree.js';
@@ -12,6 +12,7 @@ import { cleanupRootfs } from './rootfs.js';
 export interface CleanupHost {
   readonly paths: Paths;
   readonly groups: Cgroups;
+  readonly monitor: Monitor;
   readonly releaseSlot: (slot: number) => Promise<void>;
   /** The last process of a task is gone: what it has written need not reach the host's disk. */
   readonly discardDisk: (slot: number) => void;
@@ -21,8 +22,8 @@ export async function cleanupTask(host: CleanupHost, taskId: string): Promise<vo
   const { paths, groups } = host;
   const at = paths.task(taskId);
   const names = [...new Set([...containersOf(paths, taskId), ...namesIn(at.data), ...groups.children(at.cgroup)])];
-  // Monitors first: one that outlived its container would write an exit file after everything else is gone.
-  for (const name of names) killMonitor(paths.container(taskId, name));
+  // First, or an exit file would be written after everything else is gone.
+  await Promise.all(names.map((name) => host.monitor.forget(paths.container(taskId, name))));
   await groups.remove(at.cgroup);
   const sandbox = readRecord<SandboxRecord>(at.sandbox);
   if (sandbox) host.discardDisk(sandbox.slot);
@@ -34,16 +35,28 @@ export async function cleanupTask(host: CleanupHost, taskId: string): Promise<vo
 }
 
 /** Takes away one container whose process never ran, so that it can be said to be absent. */
-export async function removeContainer(paths: Paths, groups: Cgroups, taskId: string, name: string): Promise<void> {
+export async function removeContainer(
+  { paths, groups, monitor }: Pick<CleanupHost, 'paths' | 'groups' | 'monitor'>,
+  taskId: string,
+  name: string,
+): Promise<void> {
   const at = paths.container(taskId, name);
-  killMonitor(at);
+  await monitor.forget(at);
   await groups.remove(at.cgroup);
   removeContainerFiles(paths, taskId, name);
+}
+
+/** Takes away a container that has ended, with all that it has written, so that its next attempt begins clean. */
+export async function clearContainer(host: Pick<CleanupHost, 'paths' | 'groups' | 'monitor'>, taskId: string, name: string): Promise<void> {
+  const { paths } = host;
+  await removeContainer(host, taskId, name);
+  const sandbox = readRecord<SandboxRecord>(paths.task(taskId).sandbox);
+  if (sandbox) await removeTree(paths.writable(sandbox.slot, name));
 }
 
 function removeContainerFiles(paths: Paths, taskId: string, name: string): void {
   const at = paths.container(taskId, name);
   cleanupRootfs(at);
   forgetSandbox(paths, at.id);
-  for (const path of [at.directory, at.state, at.socket, at.exitFile]) rmSync(path, { recursive: true, force: true });
+  for (const path of [at.directory, at.state, at.exitFile]) rmSync(path, { recursive: true, force: true });
 }

@@ -5,19 +5,21 @@ import { guestRedirects, guestServices } from '../guest/guest-rules.js';
 import { idRangeOf, parseSubnet } from './addresses.js';
 import { hostnameOf } from './bundle.js';
 import { cgroups } from './cgroup.js';
-import { type CleanupHost, cleanupTask, removeContainer } from './cleanup.js';
+import { type CleanupHost, cleanupTask, clearContainer, removeContainer } from './cleanup.js';
+import { compiledFilters } from './compiled-filter.js';
+import { crunInside } from './crun-inside.js';
 import { disks } from './disk.js';
 import { diskWatch } from './disk-watch.js';
-import { crunInside } from './crun-inside.js';
 import { type ExitWatch, watchExits } from './exits.js';
 import { inspectHost } from './facts.js';
 import { freezeGroup } from './freezer.js';
 import { images } from './images.js';
 import { type LaunchHost, launch } from './launch.js';
-import { forgetFormerBoot, forgetRun, killStrayMonitors, mountsBelow, settleContainers, tasksOnHost } from './leftovers.js';
+import { forgetFormerBoot, forgetRun, mountsBelow, settleContainers, tasksOnHost } from './leftovers.js';
 import { limiter } from './limiter.js';
 import { removeOldLogs, rotateIfLarge } from './log-rotation.js';
 import { taskLogs } from './logs.js';
+import { openMonitor } from './monitor.js';
 import { network } from './network.js';
 import { observeContainer, signalContainer, stopSignalOf } from './observe.js';
 import type { RuntimeOptions } from './options.js';
@@ -33,8 +35,8 @@ import { seccompProfile } from './seccomp.js';
 import { signalNumber } from './signals.js';
 import { unmount } from './syscalls.js';
 import { writeTaskFiles } from './task-files.js';
-import { sampleEveryMs, taskStats } from './task-stats.js';
 import { subnetFor, taskNetworks } from './task-network.js';
+import { sampleEveryMs, taskStats } from './task-stats.js';
 import { every } from './timers.js';
 import { writeWhole } from './write-whole.js';
 
@@ -63,6 +65,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const pool = sandboxPool(maker, options.poolSize, Math.min(subnet.slots, options.uidRanges), options.log);
   const store = images(paths, options);
   const starts = limiter(options.startConcurrency);
+  const monitor = openMonitor(options, paths);
   const signalling = { paths, programs: options.programs };
   const observing = { paths, groups, clock: options.clock };
   const releaseSlot = async (slot: number) => {
@@ -73,12 +76,14 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const outdated = new Promise<'outdated'>((resolve) => {
     renumber = () => resolve('outdated');
   });
-  const cleaning: CleanupHost = { paths, groups, releaseSlot, discardDisk: (slot) => disk.discard(paths.slot(slot)) };
+  const cleaning: CleanupHost = { paths, groups, monitor, releaseSlot, discardDisk: (slot) => disk.discard(paths.slot(slot)) };
   const launching: LaunchHost = {
     options,
     paths,
     groups,
+    monitor,
     seccomp: seccompProfile(process.arch),
+    filters: compiledFilters(),
     rlimits: ownCeilings(),
     startByFifo: report.startByFifo,
     toolbox: report.toolbox,
@@ -91,19 +96,19 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const start = async (known: readonly TaskId[], listeners: RuntimeListeners): Promise<void> => {
     forgetFormerBoot(paths, report.facts.bootId);
     for (const directory of [paths.run, paths.slots, paths.tasks]) mkdirSync(directory, { recursive: true, mode: 0o711 });
-    for (const directory of [paths.crunRoot, paths.runscRoot, paths.exits, paths.sockets, paths.taskData, paths.disks, paths.logs])
+    for (const directory of [paths.crunRoot, paths.runscRoot, paths.exits, paths.taskData, paths.disks, paths.logs])
       mkdirSync(directory, { recursive: true, mode: 0o711 });
     writeFileSync(paths.bootIdFile, report.facts.bootId);
     await store.prepare();
     const knownIds = new Set<string>(known);
     const isKnown = (taskId: string) => knownIds.has(taskId);
-    killStrayMonitors(paths, isKnown);
+    await monitor.start();
     // Their cables and rules are needed from the first moment; whatever else there is goes with the old tables.
     const taken = known.flatMap((taskId) => readRecord<SandboxRecord>(paths.task(taskId).sandbox)?.slot ?? []);
     for (const slot of taken) pool.reserve(slot);
     await networks.setUp(taken);
     for (const taskId of tasksOnHost(paths, groups)) {
-      if (isKnown(taskId)) await settleContainers({ ...signalling, groups }, taskId);
+      if (isKnown(taskId)) await settleContainers({ ...signalling, groups, monitor }, taskId);
       else await cleanupTask(cleaning, taskId);
     }
     await maker.remove(maker.present().filter((slot) => !taken.includes(slot)));
@@ -121,7 +126,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
 
   const rotateLogs = async () => {
     for (const taskId of namesIn(paths.tasks)) {
-      for (const name of containersOf(paths, taskId)) await rotateIfLarge(paths, options.logs, taskId, name);
+      for (const name of containersOf(paths, taskId))
+        await rotateIfLarge(paths, options.logs, taskId, name, () => monitor.reopenLog(paths.container(taskId, name)));
     }
   };
 
@@ -142,7 +148,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     groups.limit(at.cgroup, { cpuMillis: null, memoryMiB: spec.memoryMiB, pids: spec.pidsLimit });
     writeTaskFiles(at.files, hostnameOf(spec), sandbox.address, subnet.gateway);
     const ports = await networks.join(spec, sandbox.slot, sandbox.address);
-    return { address: sandbox.address, ports, timings: { image: pulled - begun, sandbox: taken - pulled, task: performance.now() - taken } };
+    return {
+      address: sandbox.address,
+      ports,
+      timings: { image: pulled - begun, sandbox: taken - pulled, task: performance.now() - taken },
+    };
   };
 
   const takeSandbox = async (file: string): Promise<SandboxRecord> => {
@@ -171,7 +181,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
         const result = await launch(launching, request);
         return { ...result, timings: { wait: waited, ...result.timings } };
       } catch (error) {
-        await removeContainer(paths, groups, task.taskId, container.name);
+        await removeContainer(cleaning, task.taskId, container.name);
         throw asStartError(error, container);
       }
     });
@@ -195,6 +205,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     await inside.close();
     for (const stop of stopTimers.splice(0)) await stop();
     await pool.close();
+    monitor.close();
   };
 
   return {
@@ -212,6 +223,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     killContainer: async (taskId, container) => {
       await signalContainer(signalling, taskId, container, sigkill);
       if (readRecord(paths.container(taskId, container).record)) groups.killAll(paths.container(taskId, container).cgroup);
+    },
+    clearContainer: async (taskId, container) => {
+      exits?.forget(taskId, container);
+      await clearContainer(cleaning, taskId, container);
     },
     resize: (spec) => resizeGroup(groups, paths.task(spec.taskId).cgroup, spec),
     setFrozen: (taskId, frozen) => freezeGroup(groups, paths.task(taskId).cgroup, frozen),
@@ -241,6 +256,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       await groups.remove(paths.instance);
       store.tearDown();
       for (const target of mountsBelow(paths.run)) unmount(target);
+      await monitor.end();
       forgetRun(paths);
     },
   };

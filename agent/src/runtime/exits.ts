@@ -9,6 +9,8 @@ import type { RuntimeListeners } from './runtime.js';
 
 export interface ExitWatch {
   add(taskId: TaskId, container: string): void;
+  /** It is to be started again: its end is known. */
+  forget(taskId: TaskId, container: string): void;
   forgetTask(taskId: TaskId): void;
   close(): void;
 }
@@ -42,7 +44,7 @@ export function watchExits(host: ObserveHost, listeners: RuntimeListeners): Exit
     }
   };
 
-  // conmon renames the finished file into place.
+  // The keeper renames the finished file into place.
   const inotify: FSWatcher = watch(host.paths.exits, { persistent: false }, (_event, name) => {
     if (name) look(name);
   });
@@ -57,6 +59,7 @@ export function watchExits(host: ObserveHost, listeners: RuntimeListeners): Exit
       // It may have ended before we began to watch.
       look(id);
     },
+    forget: (taskId, container) => void watched.delete(host.paths.container(taskId, container).id),
     forgetTask: (taskId) => {
       for (const [id, entry] of watched) if (entry.taskId === taskId) watched.delete(id);
     },

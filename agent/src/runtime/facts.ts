@@ -27,7 +27,7 @@ const crunVersionsWithFifo = /^1\.8(\.|$)/;
 export async function inspectHost(options: RuntimeOptions, paths: Paths, groups: Cgroups): Promise<HostReport> {
   if (process.getuid?.() !== 0) throw new Error('The agent must be run by root, for it makes namespaces and mounts.');
   requireKernel(release());
-  const [crun, conmon] = await Promise.all([versionOf(options.programs.crun), versionOf(options.programs.conmon)]);
+  const crun = await versionOf(options.programs.crun);
   const warning = crunWarning(crun);
   if (warning) options.log.warn({ crun }, warning);
   const runsc = existsSync(options.programs.runsc) ? await versionOf(options.programs.runsc) : null;
@@ -43,7 +43,6 @@ export async function inspectHost(options: RuntimeOptions, paths: Paths, groups:
         kernel: release(),
         cgroup: groups.version,
         crun,
-        conmon,
         isolation: runsc === null ? 'container' : 'container,sandbox',
         ...(runsc !== null && { runsc }),
         cpus: String(cpus().length),

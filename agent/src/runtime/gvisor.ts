@@ -4,7 +4,9 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OciProgram } from './oci-program.js';
 import type { Paths } from './paths.js';
+import { descendantsOf, type ProcessId } from './processes.js';
 import { mustRun, runProgram } from './programs.js';
+import { readOrEmpty } from './records.js';
 
 const timeoutMs = 20_000;
 
@@ -29,6 +31,15 @@ export async function signalSandbox(oci: OciProgram, id: string, signal: number)
   await mustRun(oci.program, [...oci.args, 'kill', id, String(signal)], { timeoutMs }).catch((error: Error) => {
     if (!/not running|does not exist|not exist|stopped|no such process/i.test(error.message)) throw error;
   });
+}
+
+/** Pids of the sandbox's own kernel and of what serves it, all of which are the keeper's children like those of others. */
+export function sandboxProcesses(keeper: ProcessId, at: ReturnType<Paths['container']>): number[] {
+  const isOurs = (pid: number) => {
+    const line = readOrEmpty(`/proc/${pid}/cmdline`);
+    return line.includes(at.id) || line.includes(at.directory);
+  };
+  return descendantsOf(keeper.pid).flatMap(({ pid }) => (isOurs(pid) ? [pid] : []));
 }
 
 /** What runsc keeps of a container, once its processes are gone. */

@@ -1,4 +1,4 @@
-// The start of one container: root file system, bundle, control group, monitor, and the moment it is let go.
+// The start of one container: root file system, bundle, control group, creation, and the moment it is let go.
 import { closeSync, constants, linkSync, mkdirSync, openSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ContainerSpec, TaskSpec } from '@berth/contract';
@@ -6,19 +6,19 @@ import type { IdRange } from './addresses.js';
 import { bundleFor, initArguments } from './bundle.js';
 import type { Cgroups } from './cgroup.js';
 import { bundleFault } from './check-bundle.js';
+import type { CompiledFilters } from './compiled-filter.js';
 import { writeContainerFiles } from './container-files.js';
 import { resolveUser } from './container-user.js';
 import { programFault } from './executable.js';
-import { startSandbox } from './gvisor.js';
+import { sandboxProcesses, startSandbox } from './gvisor.js';
 import { sandboxBundle } from './gvisor-bundle.js';
 import type { Image } from './image-store.js';
 import { seenName } from './log-files.js';
-import { CreateError, createContainer } from './monitor.js';
+import { CreateError, type Monitor } from './monitor.js';
 import { imageFault } from './mount-targets.js';
 import { ociProgram } from './oci-program.js';
 import type { RuntimeOptions } from './options.js';
 import type { Paths } from './paths.js';
-import { descendantsOf } from './processes.js';
 import { mustRun } from './programs.js';
 import { type StartRecord, writeRecord } from './records.js';
 import { type RlimitCeilings, rlimitsFor } from './rlimits.js';
@@ -31,7 +31,9 @@ export interface LaunchHost {
   readonly options: RuntimeOptions;
   readonly paths: Paths;
   readonly groups: Cgroups;
+  readonly monitor: Monitor;
   readonly seccomp: SeccompProfile;
+  readonly filters: CompiledFilters;
   readonly rlimits: RlimitCeilings;
   /** The static busybox that containers get for copying; null if this host has none. */
   readonly toolbox: string | null;
@@ -140,7 +142,9 @@ function writeBundle(host: LaunchHost, request: LaunchRequest): void {
   const targets = bundle.mounts.map(({ destination }) => destination);
   const fault = bundleFault(bundle, allowed) ?? imageFault(targets, bundle.process.cwd, (path) => linkInRootfs(at.rootfs, path));
   if (fault) throw new TaskStartError('TaskFailedToStart', `The container ${container.name} was refused: ${fault}.`);
-  writeFileSync(at.config, JSON.stringify(task.isolation === 'sandbox' ? sandboxBundle(bundle, request.ids) : bundle));
+  const annotations = host.filters.annotationsFor(host.seccomp);
+  const written = task.isolation === 'sandbox' ? sandboxBundle(bundle, request.ids) : { ...bundle, annotations };
+  writeFileSync(at.config, JSON.stringify(written));
 }
 
 function explain<T>(container: string, work: () => T): T {
@@ -153,22 +157,21 @@ function explain<T>(container: string, work: () => T): T {
   }
 }
 
-/** gVisor's kernel and its file server, which the monitor has for children. Nothing of the tenant's runs in them yet. */
-function joinGroup({ groups }: LaunchHost, group: string, { process, monitor }: Pick<StartRecord, 'process' | 'monitor'>): void {
-  groups.join(group, [process.pid, ...descendantsOf(monitor.pid).map(({ pid }) => pid)]);
+/** gVisor's kernel and its file server. Nothing of the tenant's runs in them yet. */
+function joinGroup(
+  { groups }: LaunchHost,
+  at: ReturnType<Paths['container']>,
+  { process, monitor }: Pick<StartRecord, 'process' | 'monitor'>,
+): void {
+  groups.join(at.cgroup, [process.pid, ...sandboxProcesses(monitor, at)]);
 }
 
 async function createOrExplain(host: LaunchHost, { task, container, image }: LaunchRequest) {
   const at = host.paths.container(task.taskId, container.name);
   try {
-    const created = await createContainer(
-      host.options,
-      host.paths,
-      at,
-      ociProgram(task.isolation, host.options.programs, host.paths),
-      container.tty,
-    );
-    if (task.isolation === 'sandbox') joinGroup(host, at.cgroup, created);
+    const created = await host.monitor.create(at, ociProgram(task.isolation, host.options.programs, host.paths), container.tty);
+    if (task.isolation === 'sandbox') joinGroup(host, at, created);
+    else host.filters.keep(host.seccomp, at.state);
     return created;
   } catch (error) {
     if (!(error instanceof CreateError)) throw error;

@@ -1,25 +1,23 @@
 // What a former life of the agent has left: tasks nobody knows any more, containers that were never let go, sandboxes
 // that were waiting in its pool. Looked for at the start, by name, in every place where something of ours can be.
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isId } from '@berth/contract';
 import type { Cgroups } from './cgroup.js';
-import { removeContainer } from './cleanup.js';
+import { type CleanupHost, removeContainer } from './cleanup.js';
 import { startSandbox } from './gvisor.js';
 import { releaseFifo } from './launch.js';
 import { ociProgram } from './oci-program.js';
 import type { RuntimeOptions } from './options.js';
 import type { Paths } from './paths.js';
-import { isAlive, processOf, signalProcess } from './processes.js';
-import { containersOf, namesIn, readIfThere, readOrEmpty, readRecord, type StartRecord } from './records.js';
+import { isAlive } from './processes.js';
+import { containersOf, namesIn, readIfThere, readRecord, type StartRecord } from './records.js';
 import { unmount } from './syscalls.js';
-
-const sigkill = 9;
 
 /** Ids of all tasks of which anything is there. */
 export function tasksOnHost(paths: Paths, groups: Cgroups): string[] {
   const named = [...namesIn(paths.tasks), ...namesIn(paths.taskData), ...groups.children(paths.instance)];
-  const prefixed = [...namesIn(paths.crunRoot), ...namesIn(paths.exits), ...namesIn(paths.sockets)].map((name) => name.split('.')[0] ?? '');
+  const prefixed = [...namesIn(paths.crunRoot), ...namesIn(paths.exits)].map((name) => name.split('.')[0] ?? '');
   return [...new Set([...named, ...prefixed])].filter(isId);
 }
 
@@ -30,7 +28,7 @@ export function forgetFormerBoot(paths: Paths, bootId: string): void {
 
 /** Empties the directory of the instance in /run, but for what the launcher keeps there. */
 export function forgetRun(paths: Paths): void {
-  for (const directory of [paths.crunRoot, paths.runscRoot, paths.exits, paths.sockets, paths.slots, paths.tasks, paths.imageRun]) {
+  for (const directory of [paths.crunRoot, paths.runscRoot, paths.exits, paths.slots, paths.tasks, paths.imageRun]) {
     for (const target of mountsBelow(directory)) unmount(target);
     rmSync(directory, { recursive: true, force: true });
   }
@@ -39,13 +37,14 @@ export function forgetRun(paths: Paths): void {
 
 /** Settles containers whose start was under way: not let go means gone, let go means it is made sure. */
 export async function settleContainers(
-  { paths, groups, programs }: { readonly paths: Paths; readonly groups: Cgroups; readonly programs: RuntimeOptions['programs'] },
+  host: Pick<CleanupHost, 'paths' | 'groups' | 'monitor'> & { readonly programs: RuntimeOptions['programs'] },
   taskId: string,
 ): Promise<void> {
+  const { paths, programs } = host;
   for (const name of containersOf(paths, taskId)) {
     const at = paths.container(taskId, name);
     const record = readRecord<StartRecord>(at.record);
-    if (!record) await removeContainer(paths, groups, taskId, name);
+    if (!record) await removeContainer(host, taskId, name);
     else if (record.isolation !== 'sandbox') releaseQuietly(at.startFifo);
     // One whose sandbox can't be started any more has ended, or will be found stuck.
     else if (isAlive(record.process)) await startSandbox(ociProgram('sandbox', programs, paths), paths, at.id).catch(() => {});
@@ -57,18 +56,6 @@ function releaseQuietly(fifo: string): void {
     releaseFifo(fifo);
   } catch (error) {
     if (!['ENOENT', 'ENXIO'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  }
-}
-
-/** Ends monitors of ours whose task is not known: found by their arguments, for their pid files may be gone. */
-export function killStrayMonitors(paths: Paths, isKnown: (taskId: string) => boolean): void {
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const id = processOf(Number(name));
-    const args = readOrEmpty(`/proc/${name}/cmdline`).split('\0');
-    const container = args[args.indexOf('-c') + 1] ?? '';
-    if (!id || !args[0]?.endsWith('conmon') || !args.includes(paths.sockets) || isKnown(container.split('.')[0] ?? '')) continue;
-    signalProcess(id, sigkill);
   }
 }
 

@@ -1,6 +1,6 @@
 // Which files one container's log consists of, in their order, and what is missing between them. Beside `web.log` lie:
 //   web.log.1 …    put aside by log-rotation.ts; 1 is the newest
-//   web.log.seen   a second name of the file that was `web.log` at the last look. conmon replaces a file that outgrows
+//   web.log.seen   a second name of the file that was `web.log` at the last look. The keeper replaces a file that outgrows
 //                  its own cap; by this name what it wrote is still there
 //   web.log.kept   what was removed so far (KeptRecord)
 import { type FileHandle, open, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
@@ -14,7 +14,7 @@ export interface LogFile {
   readonly modifiedMs: number;
   /** Bytes of the log that were before this file, removed ones included. */
   readonly start: number;
-  /** Whole files may be missing just before this one: conmon replaced its file more than once between two looks. */
+  /** Whole files may be missing just before this one: the keeper replaced its file more than once between two looks. */
   readonly afterCut: boolean;
 }
 

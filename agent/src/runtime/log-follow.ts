@@ -73,7 +73,7 @@ export class LogFollower {
     const next = nextFile(await readLogFiles(this.directory, this.container), file && { ino: file.ino, end });
     if (!next) return false;
     if (file && !file.isFinal) {
-      // conmon has let go of this one before it made the next, but that may have been after our last read.
+      // The keeper has let go of this one before it made the next, but that may have been after our last read.
       file.isFinal = true;
       return true;
     }

@@ -1,10 +1,10 @@
-// conmon's log lines: `TIME STREAM F|P TEXT`, where P says that the line goes on in the next one.
+// The keeper's log lines: `TIME STREAM F|P TEXT`, where P says that the line goes on in the next one.
 import type { LogLine } from '@berth/contract';
 
-/** A line is cut here. conmon itself breaks lines at 8 KiB; more can only be a damaged file. */
+/** A line is cut here. The keeper itself breaks lines at 8 KiB; more can only be a damaged file. */
 export const maxLineBytes = 64 * 1024;
 
-/** @returns null for what conmon did not write (the rest of a file that was cut). */
+/** @returns null for what the keeper did not write (the rest of a file that was cut). */
 export function parseLogLine(line: string, container: string): LogLine | null {
   const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(?:Z|[+-]\d\d:\d\d)) (stdout|stderr) ([FP]) (.*)$/s.exec(line);
   if (!match) return null;
@@ -12,7 +12,7 @@ export function parseLogLine(line: string, container: string): LogLine | null {
   return { at, container, stream, text: text.slice(0, maxLineBytes), partial: tag === 'P' };
 }
 
-/** Whole milliseconds since the epoch. conmon writes nanoseconds, which no Date holds. */
+/** Whole milliseconds since the epoch. Times have nanoseconds, which no Date holds. */
 export function timeOf(line: LogLine): number {
   return Date.parse(line.at);
 }

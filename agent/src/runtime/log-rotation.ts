@@ -1,21 +1,23 @@
 // Keeps logs bounded: puts a live container's file aside when it has grown, and removes ended tasks' logs in time.
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { link, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { inoOf, readLogFiles, rotatedName, seenName, writeKept } from './log-files.js';
 import type { LogLimits } from './options.js';
 import type { Paths } from './paths.js';
 
-const reopenedWithinMs = 500;
-const lookAgainMs = 5;
-
 /**
- * Puts the file aside if it is over the limit, and has conmon begin a new one. Also puts aside what conmon itself has
- * replaced since the last look.
+ * Puts the file aside if it is over the limit, and has the keeper begin a new one. Also puts aside what the keeper itself
+ * has replaced since the last look.
+ * @param reopen resolves when there is a new file, if the container still runs
  */
-export async function rotateIfLarge(paths: Paths, limits: LogLimits, taskId: string, container: string): Promise<void> {
-  const { log, controlFifo } = paths.container(taskId, container);
+export async function rotateIfLarge(
+  paths: Paths,
+  limits: LogLimits,
+  taskId: string,
+  container: string,
+  reopen: () => Promise<void>,
+): Promise<void> {
+  const { log } = paths.container(taskId, container);
   const directory = paths.task(taskId).logs;
   const seen = join(directory, seenName(container));
   const [current, known] = [await inoOf(log), await inoOf(seen)];
@@ -23,15 +25,15 @@ export async function rotateIfLarge(paths: Paths, limits: LogLimits, taskId: str
   if (known !== null && known !== current) await putAside(directory, container, limits, seen, current);
   if (known !== current) await keepSeen(log, seen);
   if ((await stat(log)).size <= limits.maxFileBytes) return;
-  await rm(seen, { force: true });
   await putAside(directory, container, limits, log, null);
-  reopenLog(controlFifo);
-  await linkWhenMade(log, seen);
+  await rm(seen, { force: true });
+  await reopen();
+  await keepSeen(log, seen);
 }
 
 /**
  * Gives the newest file the first of the names for what was put aside, and the others the next. The oldest goes.
- * @param cut the file that conmon has made in the place of this one, if it was not we who ended it.
+ * @param cut the file that the keeper has made in the place of this one, if it was not we who ended it.
  */
 async function putAside(directory: string, container: string, limits: LogLimits, newest: string, cut: string | null): Promise<void> {
   const place = (index: number) => join(directory, rotatedName(container, index));
@@ -50,33 +52,11 @@ async function noteRemoval(directory: string, container: string, last: string, c
   await writeKept(directory, container, { oldest: oldest.ino, droppedBytes: oldest.start, cuts });
 }
 
-/** Returns when conmon has made its new file, or in a short while: the container may just have ended. */
-async function linkWhenMade(log: string, seen: string): Promise<void> {
-  for (let waitedMs = 0; waitedMs < reopenedWithinMs; waitedMs += lookAgainMs) {
-    if ((await inoOf(log)) !== null) return keepSeen(log, seen);
-    await setTimeout(lookAgainMs);
-  }
-}
-
 /** The container may just have been started, and the link made with it. */
 async function keepSeen(log: string, seen: string): Promise<void> {
   await link(log, seen).catch((error: NodeJS.ErrnoException) => {
     if (!['EEXIST', 'ENOENT'].includes(error.code ?? '')) throw error;
   });
-}
-
-/** conmon's control message 2: open the log file anew. Nobody listens any more if the container has just ended. */
-function reopenLog(controlFifo: string): void {
-  try {
-    const fd = openSync(controlFifo, constants.O_WRONLY | constants.O_NONBLOCK);
-    try {
-      writeSync(fd, '2 0 0\n');
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    if (!['ENOENT', 'ENXIO'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  }
 }
 
 export interface EndedLog {

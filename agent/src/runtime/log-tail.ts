@@ -52,7 +52,7 @@ export async function readTail(files: readonly string[], container: string, limi
   return { lines: found.reverse(), endOffset, file };
 }
 
-/** The end of the file as far as whole lines go: conmon may be in the middle of one. */
+/** The end of the file as far as whole lines go: the keeper may be in the middle of one. */
 async function endOfLastLine(file: FileHandle): Promise<number> {
   const { size } = await file.stat();
   const block = Buffer.alloc(Math.min(size, blockBytes));
@@ -76,7 +76,7 @@ async function* linesBackwards(file: FileHandle, end: number): AsyncGenerator<st
       lineEnd = at;
       if (lineEnd === 0) break;
     }
-    // A line longer than a block is no line of conmon's: only its beginning is kept.
+    // A line longer than a block is no line of the keeper's: only its beginning is kept.
     rest = data.subarray(0, Math.min(lineEnd, blockBytes));
   }
   if (rest.length > 0) yield rest.toString('utf8');

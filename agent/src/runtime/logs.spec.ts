@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LogLine } from '@berth/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { inOrder, inoOf, nextFile } from './log-files.js';
+import { inOrder, nextFile } from './log-files.js';
 import { LogFollower } from './log-follow.js';
 import { mergeByTime, parseLogLine } from './log-format.js';
 import { logsToRemove, rotateIfLarge } from './log-rotation.js';
@@ -31,7 +31,7 @@ async function tailOf(files: readonly string[], limit: number, sinceMs: number |
 }
 
 describe('parseLogLine', () => {
-  it('reads conmon’s form', () => {
+  it('reads the keeper’s form', () => {
     expect(parseLogLine(`${at(1)} stderr P half a line`, 'web')).toEqual({
       at: at(1),
       container: 'web',
@@ -71,14 +71,14 @@ describe('readTail', () => {
     expect(textsOf((await tailOf(['a'], 10, Date.parse(at(5)))).lines)).toEqual(['new', 'newer']);
   });
 
-  it('leaves a line alone that conmon is in the middle of', async () => {
+  it('leaves a line alone that the keeper is in the middle of', async () => {
     await writeFile(file('a'), `${line('whole')}${at(2)} stdout F hal`);
     const tail = await tailOf(['a'], 10);
     expect(textsOf(tail.lines)).toEqual(['whole']);
     expect(tail.endOffset).toBe(line('whole').length);
   });
 
-  it('passes over what conmon did not write, be it enormous', async () => {
+  it('passes over what the keeper did not write, be it enormous', async () => {
     await writeFile(file('a'), `${line('before')}${'y'.repeat(300_000)}\n${line('after')}`);
     expect(textsOf((await tailOf(['a'], 10)).lines)).toEqual(['before', 'after']);
   });
@@ -162,14 +162,11 @@ describe('LogFollower', () => {
     const size = 100;
     const write = (count: number) =>
       appendFile(log, Array.from({ length: count }, () => line(`${written++}`.padEnd(size - line('').length, ' '), 1)).join(''));
-    /** Nobody listens on the control fifo here: what conmon would do is done at the same time. */
+    /** There is no keeper here: what it would do is done at the same time. */
     const rotate = async () => {
-      const rotating = rotateIfLarge(paths, limits, taskId, 'main');
-      while (await inoOf(log)) await new Promise((resolve) => setTimeout(resolve, 1));
-      await writeFile(log, '');
-      await rotating;
+      await rotateIfLarge(paths, limits, taskId, 'main', () => writeFile(log, ''));
     };
-    /** What conmon does with a file that outgrows its own cap. */
+    /** What the keeper does with a file that outgrows its own cap. */
     const cut = async () => {
       await writeFile(`${log}.tmp`, '');
       await rename(`${log}.tmp`, log);
@@ -205,16 +202,16 @@ describe('LogFollower', () => {
       for (const each of [begun, late]) await each.close();
     });
 
-    it('keeps the file that conmon replaced, and says that there may have been more', async () => {
+    it('keeps the file that the keeper replaced, and says that there may have been more', async () => {
       await write(1);
-      await rotateIfLarge(paths, limits, taskId, 'main');
+      await rotateIfLarge(paths, limits, taskId, 'main', async () => {});
       const [early, late] = [from(), from()];
       await write(1);
       await cut();
       await write(1);
       const unsure = '[berth: output may have been dropped here: the log is capped]';
       expect(numbers(await readAll(early))).toEqual(['0', '1', unsure, '2']);
-      await rotateIfLarge(paths, limits, taskId, 'main');
+      await rotateIfLarge(paths, limits, taskId, 'main', async () => {});
       expect(await readdir(paths.task(taskId).logs)).toContain('main.log.1');
       expect(numbers(await readAll(late))).toEqual(['0', '1', unsure, '2']);
       for (const each of [early, late]) await each.close();

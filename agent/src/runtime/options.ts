@@ -27,7 +27,6 @@ export interface RuntimeOptions {
   /** Absolute paths of what runs containers; `init` is a static program that is mounted into them as PID 1. `runsc` may be missing, and
    * `toolbox`, a static busybox for copying files, too. */
   readonly programs: {
-    readonly conmon: string;
     readonly crun: string;
     readonly runsc: string;
     readonly init: string;
@@ -52,7 +51,7 @@ export interface RuntimeOptions {
 export interface LogLimits {
   /**
    * A container's log file is put aside when it is found larger than this. Between two looks it can grow to eight times
-   * as much; then its monitor begins a new one.
+   * as much; then its keeper begins a new one.
    */
   readonly maxFileBytes: number;
   /** How many files that were put aside are kept, beside the current one. */
@@ -81,7 +80,6 @@ export const runtimeDefaults = {
   imagePullTimeoutMs: 10 * 60_000,
   createTimeoutMs: 30_000,
   programs: {
-    conmon: '/usr/bin/conmon',
     crun: '/usr/bin/crun',
     runsc: '/usr/bin/runsc',
     init: '/usr/bin/catatonit',

@@ -16,8 +16,9 @@ export function pathsOf(instance: string, dataDirectory: string) {
     crunRoot: join(run, 'crun'),
     runscRoot: join(run, 'runsc'),
     exits: join(run, 'exits'),
-    /** conmon's sockets. A path of a socket has 108 bytes, and conmon unlinks what has the container's name in it. */
-    sockets: join(run, 's'),
+    /** Where the keeper of the containers listens, and what it has said before it died. */
+    keeperSocket: join(run, 'keeper.sock'),
+    keeperLog: join(run, 'keeper.log'),
     slots: join(run, 'slots'),
     tasks: join(run, 'tasks'),
     imageRun: join(run, 'images'),
@@ -53,6 +54,8 @@ export function pathsOf(instance: string, dataDirectory: string) {
         veth: `${instance}v${slot}`,
       };
     },
+    /** What a container writes, on the task's disk. */
+    writable: (slot: number, container: string) => join(run, 'slots', String(slot), 'disk', 'containers', container),
     task: (taskId: string) => ({
       directory: join(run, 'tasks', taskId),
       sandbox: join(run, 'tasks', taskId, 'sandbox.json'),
@@ -69,19 +72,17 @@ export function pathsOf(instance: string, dataDirectory: string) {
         directory,
         config: join(directory, 'config.json'),
         pidFile: join(directory, 'pid'),
-        monitorPidFile: join(directory, 'monitor-pid'),
         record: join(directory, 'started.json'),
         failure: join(directory, 'failure.json'),
-        controlFifo: join(directory, 'ctl'),
         /** Sessions that run in it, each a directory named by its id. */
         execs: join(directory, 'exec'),
         rootfs: join(directory, 'rootfs'),
         /** Its own of the task's files, if it asks for any. */
         files: join(directory, 'files'),
         exitFile: join(run, 'exits', id),
+        exitDraft: join(directory, 'exit'),
         state: join(run, 'crun', id),
         startFifo: join(run, 'crun', id, 'exec.fifo'),
-        socket: join(run, 's', id),
         log: join(data, 'logs', taskId, `${name}.log`),
         cgroup: `${instance}/${taskId}/${name}`,
       };
@@ -91,7 +92,7 @@ export function pathsOf(instance: string, dataDirectory: string) {
 
 const longestNamePart = 24;
 
-/** crun's and conmon's name for a container; a long container name is cut, and kept unique by a part of its hash. */
+/** crun's name for a container; a long container name is cut, and kept unique by a part of its hash. */
 export function containerId(taskId: string, name: string): string {
   if (name.length <= longestNamePart) return `${taskId}.${name}`;
   const hash = createHash('sha256').update(name).digest('hex').slice(0, 8);

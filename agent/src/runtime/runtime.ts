@@ -1,4 +1,4 @@
-// The port between the agent's decisions and the machine. Two implementations: runtime/ (crun under conmon) and sim/
+// The port between the agent's decisions and the machine. Two implementations: runtime/ (crun under a keeper) and sim/
 // (no containers, for scale). Every verb is safe to repeat; the caller journals before it calls.
 //
 // Everything a task has on the host is named after its id, so that an implementation can find it again after the
@@ -9,7 +9,7 @@ import type { TaskCounters } from './stats-rates.js';
 
 export interface HostFacts {
   readonly capacity: Capacity;
-  /** For people and, later, for constraints: arch, kernel, cgroup (v1 | v2), crun, conmon, cpus … */
+  /** For people and, later, for constraints: arch, kernel, cgroup (v1 | v2), crun, cpus … */
   readonly attributes: Readonly<Record<string, string>>;
   readonly bootId: string;
 }

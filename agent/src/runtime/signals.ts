@@ -22,7 +22,7 @@ export function signalNumber(text: string): number | null {
 }
 
 /**
- * The signal that an exit code of 128 + n stands for. conmon and every init write it so; a program that itself exits
+ * The signal that an exit code of 128 + n stands for. the keeper and every init write it so; a program that itself exits
  * with such a code can't be told apart.
  */
 export function signalOfExitCode(exitCode: number): string | null {

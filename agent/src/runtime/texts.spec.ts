@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { type ProgramKind, programFault } from './executable.js';
 import { capacityOf } from './facts.js';
 import { parseImageConfig } from './image-store.js';
-import { parseAnswer } from './monitor.js';
 import { containerId } from './paths.js';
 import { parseStat } from './processes.js';
 import { pullFailure } from './pull-failure.js';
@@ -114,16 +113,6 @@ describe('parseImageConfig', () => {
 
   it('makes do with none', () => {
     expect(parseImageConfig('{}')).toMatchObject({ entryPoint: [], user: '', stopSignal: null });
-  });
-});
-
-describe('conmon’s answer', () => {
-  it.each([
-    ['{"data": 4711}', { pid: 4711, message: '', timedOut: false }],
-    ['{"data": -1, "message": "exec failed"}', { pid: -1, message: 'exec failed', timedOut: false }],
-    ['', { pid: -1, message: 'the monitor ended without an answer', timedOut: false }],
-  ])('%j', (line, answer) => {
-    expect(parseAnswer(line)).toEqual(answer);
   });
 });
 
