@@ -99,9 +99,14 @@ describe('statistics of a task', () => {
   it('count what it sends and receives, from its own side', async () => {
     const task = taskSpec([sh('while :; do nc -l -p 8000 > /dev/null; done')]);
     await withTask(task, async (address) => {
-      await until(async () => host.sh(`head -c 3000000 /dev/zero | nc -w 2 ${address} 8000 && echo sent`).catch(() => ''));
-      const { network } = await look(task.taskId);
-      expect(network?.rxBytes).toBeGreaterThan(3_000_000);
+      await until(async () =>
+        host.sh(`timeout 5 bash -c 'head -c 3000000 /dev/zero > /dev/tcp/${address}/8000' && echo sent`).catch(() => ''),
+      );
+      // What is sent is on its way for a moment.
+      const network = await until(async () => {
+        const counters = await look(task.taskId);
+        return (counters.network?.rxBytes ?? 0) > 3_000_000 && counters.network;
+      });
       expect(network?.rxBytes).toBeLessThan(6_000_000);
       expect(network?.txBytes).toBeLessThan(1_000_000);
       expect(network?.txPackets).toBeGreaterThan(0);

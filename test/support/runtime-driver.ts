@@ -37,9 +37,13 @@ const calls: Record<string, (...args: never[]) => Promise<unknown>> = {
   cleanup: runtime.cleanup,
   logs: collect,
   taskStats: async (taskId: TaskId) => runtime.taskStats(taskId),
+  resize: runtime.resize,
+  setFrozen: runtime.setFrozen,
+  signal: runtime.signal,
   statsHistory: async (taskId: TaskId) => runtime.statsHistory(taskId),
   exits: async () => exits,
   descriptors: async () => readdirSync('/proc/self/fd').map((fd) => linkOf(`/proc/self/fd/${fd}`)),
+  setNetwork: runtime.setNetwork,
   close: runtime.close,
   teardown: runtime.teardown,
 };

@@ -28,9 +28,13 @@ export interface RuntimeCalls {
   cleanup(taskId: TaskId): Promise<void>;
   logs(taskId: TaskId, request: { container?: string; tail?: number | null; since?: string; follow?: boolean }): Promise<LogLine[]>;
   taskStats(taskId: TaskId): Promise<TaskCounters | null>;
+  resize(spec: TaskSpec): Promise<void>;
+  setFrozen(taskId: TaskId, frozen: boolean): Promise<void>;
+  signal(taskId: TaskId, container: string, signal: string): Promise<boolean>;
   statsHistory(taskId: TaskId): Promise<StatsSample[]>;
   exits(): Promise<{ taskId: TaskId; container: string; exit: Exit }[]>;
   descriptors(): Promise<string[]>;
+  setNetwork(state: NetworkState): Promise<void>;
   close(): Promise<void>;
   teardown(): Promise<void>;
 }
