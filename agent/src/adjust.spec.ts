@@ -4,7 +4,7 @@ import { taskSpec } from '../test/tasks.js';
 import { lackOf } from './adjust.js';
 import { isFrozen, openWish } from './adjust-record.js';
 import type { TaskEntry } from './entries.js';
-import { nextStep } from './plan.js';
+import { planFor } from './plan.js';
 import { applyEntry, compacted } from './reduce.js';
 import { emptyState, type TaskRecord } from './state.js';
 import { newRecord } from './task-record.js';
@@ -62,15 +62,16 @@ const usage = (record: TaskRecord) =>
     frozen ?? false,
   ]);
 
-const view = { nowMs: 5000, prepared: true, unseen: new Set<string>() };
+const view = { nowMs: 5000, prepared: true, unseen: new Set<string>(), busy: new Set<string>() };
+const nextStep = (record: TaskRecord) => planFor(record, view).steps[0] ?? null;
 
 describe('a wish', () => {
   it('is carried out once the task runs, and then never again', () => {
     const open = after(wanted(2000, wish(1, { cpuMillis: 900 })));
-    expect(nextStep(open, view)).toEqual({ kind: 'adjust' });
+    expect(nextStep(open)).toEqual({ kind: 'adjust' });
     const answered = after(wanted(2000, wish(1, { cpuMillis: 900 })), done(2100, wish(1, { cpuMillis: 900 })));
     expect(openWish(answered)).toBeNull();
-    expect(nextStep(answered, view)).toBeNull();
+    expect(nextStep(answered)).toBeNull();
   });
 
   it('is replaced by a newer one, and an older one is no news', () => {
@@ -85,7 +86,7 @@ describe('a wish', () => {
 
   it('counts for nothing any more when the task is to stop', () => {
     const record = after(wanted(2000, wish(1)), ended[0] as TaskEntry);
-    expect(nextStep(record, view)).toMatchObject({ kind: 'stopContainer' });
+    expect(nextStep(record)).toMatchObject({ kind: 'stopContainer' });
     expect(after(ended[0] as TaskEntry, wanted(9500, wish(1))).wish).toBeUndefined();
   });
 
@@ -140,10 +141,10 @@ describe('a frozen task that is to stop', () => {
 
   it('is thawed before anything else', () => {
     const record = after(...frozen, ended[0] as TaskEntry);
-    expect(nextStep(record, view)).toEqual({ kind: 'thaw' });
+    expect(nextStep(record)).toEqual({ kind: 'thaw' });
     const thawed = after(...frozen, ended[0] as TaskEntry, { kind: 'thawed', taskId, atMs: 9001 });
     expect(isFrozen(thawed)).toBe(false);
-    expect(nextStep(thawed, view)).toMatchObject({ kind: 'stopContainer' });
+    expect(nextStep(thawed)).toMatchObject({ kind: 'stopContainer' });
   });
 });
 

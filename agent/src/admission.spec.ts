@@ -53,8 +53,8 @@ describe('admission', () => {
     const size = { cpuMillis: 100, memoryMiB: 64 };
     applyEntry(state, { kind: 'accepted', taskId, atMs: 1, spec: taskSpec({ taskId, ...size }) });
     applyEntry(state, { kind: 'stop-wanted', taskId, atMs: 2, code: 'UserInitiated', reason: '' });
-    expect(committed(state)).toEqual({ ...size, taskSlots: 1 });
+    expect(committed(state)).toEqual({ ...size, taskSlots: 1, diskMiB: 1024 });
     applyEntry(state, { kind: 'cleaned', taskId, atMs: 3 });
-    expect(committed(state)).toEqual(nothing);
+    expect(committed(state)).toEqual({ ...nothing, diskMiB: 0 });
   });
 });

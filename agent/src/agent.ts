@@ -3,6 +3,7 @@
 import type { Capacity, DesiredTask, GatewayFrame, StopCode, TaskId, TaskReport, TaskSpec, TaskWish } from '@berth/contract';
 import { committed, refusal, withTask } from './admission.js';
 import type { TaskEntry } from './entries.js';
+import { createHealthChecks } from './health-checks.js';
 import { createTaskLoops, type Ground } from './task-loop.js';
 import { dueCuts } from './usage.js';
 
@@ -13,6 +14,12 @@ export interface Agent {
   start(): Promise<void>;
   /** @returns false when the frame comes from a leader that has been replaced: nothing of it was done. */
   apply(frame: DesiredFrame): boolean;
+  /**
+   * What a task says of itself from inside: whether it is to be kept when its service shrinks.
+   * @param untilMs by the agent's clock; null: no more.
+   * @returns false when there is no such task, or it is to stop.
+   */
+  setProtection(taskId: TaskId, untilMs: number | null): boolean;
   /** How often running tasks yield a usage record, from now on. */
   setUsageInterval(ms: number): void;
   /**
@@ -41,6 +48,7 @@ export function createAgent(dependencies: Dependencies): Agent {
   const { state } = journal;
   const capacity = runtime.facts.capacity;
   const loops = createTaskLoops({ runtime, journal, clock, log, lastLifeEndedMs, note });
+  const health = createHealthChecks({ runtime, journal, clock, log, note: noteAndSee });
   const idleWaiters: (() => void)[] = [];
   let usageIntervalMs = 300_000;
   let ticks = 0;
@@ -55,8 +63,14 @@ export function createAgent(dependencies: Dependencies): Agent {
       const { taskId, state: taskState, stop } = after;
       log.info({ taskId, state: taskState, ...(stop ? { stopCode: stop.code, reason: stop.reason } : {}) }, `task ${taskState}`);
     }
+    health.follow(entry.taskId);
     dependencies.onChange(entry.taskId);
     if (after.state === 'stopped' && idleWaiters.length > 0 && isIdle()) for (const resolve of idleWaiters.splice(0)) resolve();
+  }
+
+  function noteAndSee(entry: TaskEntry): void {
+    note(entry);
+    loops.wake(entry.taskId);
   }
 
   function isIdle(): boolean {
@@ -138,6 +152,7 @@ export function createAgent(dependencies: Dependencies): Agent {
       for (const taskId of taskIds) loops.distrust(taskId);
       await runtime.start(taskIds, { onExit: loops.onExit });
       look(taskIds);
+      for (const taskId of taskIds) health.follow(taskId);
       ticking = setInterval(tick, tickMs);
     },
 
@@ -146,6 +161,13 @@ export function createAgent(dependencies: Dependencies): Agent {
       if (epoch > state.epoch) journal.append({ kind: 'epoch', epoch });
       let held = committed(state);
       for (const task of tasks) held = applyDesired(task, held);
+      return true;
+    },
+
+    setProtection(taskId, untilMs) {
+      const record = state.tasks.get(taskId);
+      if (!record || record.stop) return false;
+      note({ kind: 'protection-set', taskId, atMs: clock.now(), untilMs });
       return true;
     },
 
@@ -162,6 +184,7 @@ export function createAgent(dependencies: Dependencies): Agent {
 
     async close() {
       clearInterval(ticking);
+      health.close();
       await loops.close(closeGraceMs);
       if (journal.fault === null) journal.append({ kind: 'alive', atMs: clock.now() });
     },

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import type { Entry } from './entries.js';
 import { decodeEntries, encodeEntry } from './journal-line.js';
 import type { JournalStorage } from './journal-storage.js';
+import { modernised } from './old-entries.js';
 import { applyEntry, compacted, forgetOldTombstones } from './reduce.js';
 import { type AgentState, emptyState } from './state.js';
 
@@ -51,7 +52,7 @@ const entriesPerTurn = 200;
 export async function openJournal({ storage, log, compactAfterBytes = 8 * 1024 * 1024, retryMs = 1000 }: Options): Promise<Journal> {
   const state = emptyState();
   const { entries, damagedLines } = decodeEntries(await storage.read());
-  for (const entry of entries) applyEntry(state, entry);
+  for (const entry of entries) applyEntry(state, modernised(entry));
   if (damagedLines > 0) log.warn({ damagedLines }, 'the journal had damaged lines, as a power cut leaves them; they were left out');
 
   let queue: string[] = [];

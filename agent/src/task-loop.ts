@@ -1,12 +1,12 @@
-// Drives tasks: for each, one step after the other until there is nothing to do, and again whenever something happens.
-// Tasks don't wait for each other. A step that throws is repeated with back-off.
+// Drives tasks: for each, the steps that its plan has, side by side where they are about different containers, and a new
+// plan whenever one has ended or something happened. A step that throws is repeated with back-off.
 import type { TaskId, TaskSpec } from '@berth/contract';
 import type { Logger } from 'pino';
 import { backoffMs } from './backoff.js';
 import type { Clock } from './clock.js';
 import type { TaskEntry } from './entries.js';
 import type { Journal } from './journal.js';
-import { nextStep } from './plan.js';
+import { planFor, type Step, subjectOf } from './plan.js';
 import type { Exit, Runtime } from './runtime/runtime.js';
 import { isLive } from './state.js';
 import { execute, type StepContext, type TaskMemory } from './steps.js';
@@ -43,14 +43,18 @@ interface Dependencies extends Ground {
 interface Loop extends TaskMemory {
   /** Aborts what need not be finished once the task is to stop. */
   readonly stop: AbortController;
-  driving: Promise<void> | null;
-  /** Something happened while it was driven. */
-  again: boolean;
+  /** What each step that is under way is about. */
+  readonly busy: Map<string, Promise<void>>;
+  /** It is to be planned anew at the end of this turn. */
+  woken: boolean;
   timer: NodeJS.Timeout | undefined;
+  timerAtMs: number;
   failures: number;
 }
 
 const retryRange = { firstMs: 500, mostMs: 30_000 };
+/** setTimeout takes no more; the plan is then simply made again. */
+const longestTimerMs = 2 ** 31 - 1;
 
 export function createTaskLoops({ runtime, journal, clock, log, lastLifeEndedMs, note }: Dependencies): TaskLoops {
   const loops = new Map<TaskId, Loop>();
@@ -64,12 +68,12 @@ export function createTaskLoops({ runtime, journal, clock, log, lastLifeEndedMs,
         prepared: false,
         unseen: new Set(),
         seenAtMs: lastLifeEndedMs,
-        starting: null,
-        earlyExit: null,
+        starting: new Map(),
         stop: new AbortController(),
-        driving: null,
-        again: false,
+        busy: new Map(),
+        woken: false,
         timer: undefined,
+        timerAtMs: Number.POSITIVE_INFINITY,
         failures: 0,
       };
       loops.set(taskId, loop);
@@ -78,41 +82,43 @@ export function createTaskLoops({ runtime, journal, clock, log, lastLifeEndedMs,
   }
 
   function wake(taskId: TaskId): void {
-    if (closing || !journal.state.tasks.has(taskId)) return;
+    const record = journal.state.tasks.get(taskId);
+    if (closing || (!record && !loops.has(taskId))) return;
     const loop = loopOf(taskId);
-    if (journal.state.tasks.get(taskId)?.stop) loop.stop.abort();
-    if (loop.driving) {
-      loop.again = true;
-      return;
-    }
-    clearTimeout(loop.timer);
-    loop.again = false;
-    loop.driving = drive(taskId, loop).finally(() => {
-      loop.driving = null;
-      const record = journal.state.tasks.get(taskId);
-      if (!record || record.state === 'stopped') loops.delete(taskId);
-      else if (loop.again) wake(taskId);
+    if (record?.stop) loop.stop.abort();
+    if (loop.woken) return;
+    loop.woken = true;
+    // Whoever wakes a loop has something to finish first.
+    queueMicrotask(() => {
+      loop.woken = false;
+      advance(taskId, loop);
     });
   }
 
-  async function drive(taskId: TaskId, loop: Loop): Promise<void> {
-    // Whoever wakes a loop has something to finish first.
-    await null;
+  function advance(taskId: TaskId, loop: Loop): void {
+    const record = journal.state.tasks.get(taskId);
+    clearTimeout(loop.timer);
+    loop.timerAtMs = Number.POSITIVE_INFINITY;
+    if (!record || record.state === 'stopped') loops.delete(taskId);
+    if (closing || !record?.spec) return;
+    const { prepared, unseen, busy } = loop;
+    const { steps, againAtMs } = planFor(record, { nowMs: clock.now(), prepared, unseen, busy: new Set(busy.keys()), killFromMs });
+    for (const step of steps) loop.busy.set(subjectOf(step), perform(taskId, record.spec, loop, step));
+    if (againAtMs !== null) wakeAt(taskId, loop, againAtMs);
+  }
+
+  async function perform(taskId: TaskId, spec: TaskSpec, loop: Loop, step: Step): Promise<void> {
     try {
-      for (;;) {
-        const record = journal.state.tasks.get(taskId);
-        if (closing || !record?.spec) return;
-        const step = nextStep(record, { nowMs: clock.now(), prepared: loop.prepared, unseen: loop.unseen, killFromMs });
-        if (!step) return;
-        if (step.kind === 'wait') return wakeIn(taskId, loop, step.untilMs - clock.now());
-        await execute(contextOf(taskId, record.spec, loop), step);
-        loop.failures = 0;
-      }
+      await execute(contextOf(taskId, spec, loop), step);
+      loop.failures = 0;
+      loop.busy.delete(subjectOf(step));
+      wake(taskId);
     } catch (error) {
+      loop.busy.delete(subjectOf(step));
       const inMs = retryRange.firstMs + backoffMs(loop.failures, retryRange, Math.random());
       loop.failures += 1;
-      log.error({ taskId, err: error, attempt: loop.failures, inMs }, 'a step failed and will be repeated');
-      wakeIn(taskId, loop, inMs);
+      log.error({ taskId, err: error, step: step.kind, attempt: loop.failures, inMs }, 'a step failed and will be repeated');
+      wakeAt(taskId, loop, clock.now() + inMs);
     }
   }
 
@@ -121,8 +127,11 @@ export function createTaskLoops({ runtime, journal, clock, log, lastLifeEndedMs,
     return { ...ofTask, runtime, journal, clock, note, noteExit: (container, exit) => noteExit(taskId, container, exit) };
   }
 
-  function wakeIn(taskId: TaskId, loop: Loop, ms: number): void {
-    loop.timer = setTimeout(() => wake(taskId), Math.max(0, ms));
+  function wakeAt(taskId: TaskId, loop: Loop, atMs: number): void {
+    if (closing || atMs >= loop.timerAtMs) return;
+    clearTimeout(loop.timer);
+    loop.timerAtMs = atMs;
+    loop.timer = setTimeout(() => wake(taskId), Math.min(longestTimerMs, Math.max(0, atMs - clock.now())));
   }
 
   function noteExit(taskId: TaskId, container: string, exit: Exit): void {
@@ -144,8 +153,8 @@ export function createTaskLoops({ runtime, journal, clock, log, lastLifeEndedMs,
     isSeen: (taskId) => (loops.get(taskId)?.unseen.size ?? 0) === 0,
     onExit(taskId, container, exit) {
       const loop = loops.get(taskId);
-      if (loop?.starting === container) {
-        loop.earlyExit = exit;
+      if (loop?.starting.has(container)) {
+        loop.starting.set(container, exit);
         return;
       }
       noteExit(taskId, container, exit);
@@ -158,7 +167,7 @@ export function createTaskLoops({ runtime, journal, clock, log, lastLifeEndedMs,
     async close(graceMs) {
       closing = true;
       for (const { timer } of loops.values()) clearTimeout(timer);
-      const begun = [...loops.values()].flatMap(({ driving }) => driving ?? []);
+      const begun = [...loops.values()].flatMap(({ busy }) => [...busy.values()]);
       if (begun.length === 0) return;
       await Promise.race([Promise.all(begun), new Promise((resolve) => setTimeout(resolve, graceMs).unref())]);
     },

@@ -96,7 +96,7 @@ function change(
     case 'container-starting':
       return withContainer(record, entry.container, 'waiting', (container) => beginAttempt(container, entry.attempt ?? 1, entry.atMs));
     case 'container-absent':
-      return withContainer(record, entry.container, 'starting', undoAttempt);
+      return absent(record, entry.container);
     case 'container-started':
       return started(record, entry);
     case 'container-exited':
@@ -124,6 +124,12 @@ function change(
       entry satisfies never;
       return record;
   }
+}
+
+/** A task that is to stop makes no further attempt. */
+function absent(record: TaskRecord, name: string): TaskRecord {
+  const next = withContainer(record, name, 'starting', undoAttempt);
+  return record.stop ? { ...next, containers: next.containers.map(dropNextAttempt) } : next;
 }
 
 function started(record: TaskRecord, entry: Of<'container-started'>): TaskRecord {
@@ -182,7 +188,7 @@ function withExit(record: TaskRecord, container: ContainerRecord, exit: ExitFact
 
 /** The first process begins what is billed. */
 function ranFrom(record: TaskRecord, atMs: number): TaskRecord {
-  return { ...record, usage: openUsage(record.usage, atMs), ranFromMs: record.ranFromMs ?? atMs };
+  return { ...record, usage: openUsage(record.usage, atMs), ranFromMs: Math.min(record.ranFromMs ?? atMs, atMs) };
 }
 
 function endAll(record: TaskRecord, atMs: number, reason: string | null): TaskRecord {

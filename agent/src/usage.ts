@@ -19,9 +19,12 @@ export const newMeter: UsageMeter = { openFromMs: null, nextSequence: 0 };
 /** An exit may be noticed a little after it happened; no interval is cut until it would have been. */
 const noticeMs = 5_000;
 
-/** The meter runs from now on. A meter that ran before has ended for good and stays as it is. */
+/**
+ * The meter runs from then on. Of containers that are started side by side the first counts, in whatever order they are
+ * told of. A meter that was read before is not changed.
+ */
 export function openUsage(meter: UsageMeter, atMs: number): UsageMeter {
-  return meter.openFromMs === null && meter.nextSequence === 0 ? { ...meter, openFromMs: atMs } : meter;
+  return meter.nextSequence === 0 && atMs < (meter.openFromMs ?? Infinity) ? { ...meter, openFromMs: atMs } : meter;
 }
 
 /** Ends the open interval and opens the next at the same instant. */

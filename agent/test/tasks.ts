@@ -1,9 +1,11 @@
-// Task specs for the agent's tests.
+// Task specs for the agent's tests. What a test does not name is as the contract has it by default.
 import { randomUUID } from 'node:crypto';
-import { type ContainerSpec, containerExtrasSchema, containerLifeSchema, type TaskId, type TaskSpec } from '@berth/contract';
+import { type ContainerSpec, type TaskSpec, taskSpecSchema } from '@berth/contract';
+
+const containerSpecSchema = taskSpecSchema.shape.containers.element;
 
 export function containerSpec(changes: Partial<ContainerSpec> = {}): ContainerSpec {
-  return {
+  const plain = containerSpecSchema.parse({
     name: 'main',
     image: `127.0.0.1:1/busybox@sha256:${'0'.repeat(64)}`,
     entryPoint: null,
@@ -18,28 +20,21 @@ export function containerSpec(changes: Partial<ContainerSpec> = {}): ContainerSp
     init: true,
     stopSignal: null,
     stopTimeoutSeconds: 30,
-    ...containerExtrasSchema.parse({}),
-    ...containerLifeSchema.parse({}),
-    ...changes,
-  };
+  });
+  return { ...plain, ...changes };
 }
 
 export function taskSpec(changes: Partial<TaskSpec> = {}): TaskSpec {
-  return {
-    taskId: randomUUID() as TaskId,
+  const plain = taskSpecSchema.parse({
+    taskId: randomUUID(),
     tenantId: 'tenant',
     name: null,
     family: 'web',
     revision: 1,
-    userData: null,
     cpuMillis: 100,
     memoryMiB: 64,
     pidsLimit: 64,
-    isolation: 'container',
-    maxRunTimeSeconds: null,
-    cpuBurst: false,
-    blockIoWeight: null,
     containers: [containerSpec()],
-    ...changes,
-  };
+  });
+  return { ...plain, ...changes };
 }

@@ -13,11 +13,12 @@ import { diskWatch } from './disk-watch.js';
 import { type ExitWatch, watchExits } from './exits.js';
 import { inspectHost } from './facts.js';
 import { freezeGroup } from './freezer.js';
+import { healthChecks } from './health-check.js';
 import { images } from './images.js';
 import { type LaunchHost, launch } from './launch.js';
 import { forgetFormerBoot, forgetRun, mountsBelow, settleContainers, tasksOnHost } from './leftovers.js';
 import { limiter } from './limiter.js';
-import { removeOldLogs, rotateIfLarge } from './log-rotation.js';
+import { removeOldLogs } from './log-rotation.js';
 import { taskLogs } from './logs.js';
 import { openMonitor } from './monitor.js';
 import { network } from './network.js';
@@ -40,7 +41,6 @@ import { sampleEveryMs, taskStats } from './task-stats.js';
 import { every } from './timers.js';
 import { writeWhole } from './write-whole.js';
 
-const rotateEveryMs = 2000;
 const lookAtDiskEveryMs = 1000;
 const removeLogsEveryMs = 10 * 60_000;
 const sigkill = 9;
@@ -116,19 +116,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     exits = watchExits(observing, listeners);
     for (const taskId of known) for (const name of containersOf(paths, taskId)) exits.add(taskId, name);
     stopTimers = [
-      every(rotateEveryMs, rotateLogs, options.log),
       every(removeLogsEveryMs, removeLogs, options.log),
       every(lookAtDiskEveryMs, watch.look, options.log),
       every(sampleEveryMs, async () => stats.sample(), options.log),
     ];
     pool.fill();
-  };
-
-  const rotateLogs = async () => {
-    for (const taskId of namesIn(paths.tasks)) {
-      for (const name of containersOf(paths, taskId))
-        await rotateIfLarge(paths, options.logs, taskId, name, () => monitor.reopenLog(paths.container(taskId, name)));
-    }
   };
 
   const removeLogs = async () => {
@@ -175,6 +167,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
         slot: sandbox.slot,
         ids: idRangeOf(sandbox.slot, options.uidBase),
         address: sandbox.address,
+        networkSettled: networks.settled(sandbox.slot),
       };
       const waited = performance.now() - queued;
       try {
@@ -228,6 +221,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       exits?.forget(taskId, container);
       await clearContainer(cleaning, taskId, container);
     },
+    check: healthChecks({ paths, groups, programs: options.programs }),
     resize: (spec) => resizeGroup(groups, paths.task(spec.taskId).cgroup, spec),
     setFrozen: (taskId, frozen) => freezeGroup(groups, paths.task(taskId).cgroup, frozen),
     signal: (taskId, container, signal) => signalContainer(signalling, taskId, container, signalNumber(signal) ?? 0),

@@ -1,6 +1,6 @@
 // The start of one container: root file system, bundle, control group, creation, and the moment it is let go.
-import { closeSync, constants, linkSync, mkdirSync, openSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, constants, mkdirSync, openSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { ContainerSpec, TaskSpec } from '@berth/contract';
 import type { IdRange } from './addresses.js';
 import { bundleFor, initArguments } from './bundle.js';
@@ -13,7 +13,6 @@ import { programFault } from './executable.js';
 import { sandboxProcesses, startSandbox } from './gvisor.js';
 import { sandboxBundle } from './gvisor-bundle.js';
 import type { Image } from './image-store.js';
-import { seenName } from './log-files.js';
 import { CreateError, type Monitor } from './monitor.js';
 import { imageFault } from './mount-targets.js';
 import { ociProgram } from './oci-program.js';
@@ -49,6 +48,8 @@ export interface LaunchRequest {
   readonly ids: IdRange;
   /** The task's own. */
   readonly address: string;
+  /** Resolves when the firewall knows the task. */
+  readonly networkSettled: Promise<void>;
 }
 
 const startTimeoutMs = 15_000;
@@ -67,10 +68,10 @@ export async function launch(host: LaunchHost, request: LaunchRequest): Promise<
   host.groups.limit(at.cgroup, { cpuMillis: null, memoryMiB: container.memoryMiB, pids: null });
   const prepared = performance.now();
   const created = await createOrExplain(host, request);
+  await request.networkSettled;
   limitCpu(host, request);
   const waiting = performance.now();
   const record: StartRecord = { ...created, startedAtMs: options.clock.now(), isolation: task.isolation };
-  keepSeen(at.log, join(dirname(at.log), seenName(container.name)));
   // From here on the container counts as started. Were it let go first, an agent killed in between would start it twice.
   writeRecord(at.record, record);
   await letGo(host, request);
@@ -78,16 +79,6 @@ export async function launch(host: LaunchHost, request: LaunchRequest): Promise<
     startedAtMs: record.startedAtMs,
     timings: { bundle: prepared - begun, create: waiting - prepared, letGo: performance.now() - waiting },
   };
-}
-
-/** Before the container can write: so that its first file can't be replaced without a trace. */
-function keepSeen(log: string, seen: string): void {
-  try {
-    linkSync(log, seen);
-  } catch (error) {
-    // An earlier attempt to start it may have made the link. Of a log without a file there is nothing to keep.
-    if (!['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  }
 }
 
 /**

@@ -3,8 +3,20 @@
 //
 // Everything a task has on the host is named after its id, so that an implementation can find it again after the
 // agent was killed, without being told.
-import type { AssignedPort, Capacity, ContainerSpec, HealthCheck, HostNetwork, LogLine, NetworkState, StatsSample, StopCode, TaskId, TaskSpec } from '@berth/contract';
+import type {
+  AssignedPort,
+  Capacity,
+  ContainerSpec,
+  HealthCheck,
+  HostNetwork,
+  NetworkState,
+  StatsSample,
+  StopCode,
+  TaskId,
+  TaskSpec,
+} from '@berth/contract';
 import type { Inside } from './inside.js';
+import type { PlacedLine } from './log-format.js';
 import type { TaskCounters } from './stats-rates.js';
 
 export interface HostFacts {
@@ -59,7 +71,14 @@ export interface LogRequest {
   readonly container: string | null;
   /** At most so many of the newest lines before what is followed; null: all that are kept, from the first on. */
   readonly tail: number | null;
+  /** By container, where in its log to go on; containers that are not named, from their beginning. Then `tail` counts not. */
+  readonly from: Readonly<Record<string, number>> | null;
   readonly since: string | null;
+  /** No lines after this time; who follows is told the end then. */
+  readonly until: string | null;
+  /** Only lines, or pieces of lines, with this text in them. */
+  readonly grep: string | null;
+  readonly stream: 'stdout' | 'stderr' | null;
   readonly follow: boolean;
   readonly signal: AbortSignal;
 }
@@ -107,7 +126,7 @@ export interface Runtime {
    * Lines of a live or ended task, oldest first; ends at the last line, or with the task when following. Where the log's
    * cap took lines that would have followed, a line on stderr says so.
    */
-  logs(taskId: TaskId, request: LogRequest): AsyncIterable<LogLine[]>;
+  logs(taskId: TaskId, request: LogRequest): AsyncIterable<PlacedLine[]>;
   /** What the task and each of its containers have used until now; null when nothing of it is on the host. */
   taskStats(taskId: TaskId): TaskCounters | null;
   /** What it used in the last hour, oldest first; kept in memory only. */

@@ -20,6 +20,8 @@ export interface SimMachine {
   nextAddress: number;
   /** Called when a container was let go, and when it ended. */
   keep(container: SimContainer): void;
+  /** Called when a container is to be started again. */
+  dropContainer(taskId: TaskId, name: string): void;
   /** Called when a task was cleaned up. */
   drop(taskId: TaskId): void;
 }
@@ -36,6 +38,7 @@ export function newSimMachine(): SimMachine {
       const ofTask = machine.containers.get(container.taskId) ?? new Map<string, SimContainer>();
       machine.containers.set(container.taskId, ofTask.set(container.name, container));
     },
+    dropContainer: (taskId, name) => void machine.containers.get(taskId)?.delete(name),
     drop: (taskId) => void machine.containers.delete(taskId),
   };
   return machine;
@@ -51,6 +54,10 @@ export function openSimMachine(directory: string): SimMachine {
   const fileOf = (taskId: TaskId, name: string) => join(directory, 'containers', `${taskId}.${name}.json`);
   return Object.assign(inMemory, {
     keep: keepInFiles(inMemory.keep, fileOf, join(directory, 'starts')),
+    dropContainer(taskId: TaskId, name: string) {
+      rmSync(fileOf(taskId, name), { force: true });
+      inMemory.containers.get(taskId)?.delete(name);
+    },
     drop(taskId: TaskId) {
       for (const name of inMemory.containers.get(taskId)?.keys() ?? []) rmSync(fileOf(taskId, name), { force: true });
       inMemory.containers.delete(taskId);

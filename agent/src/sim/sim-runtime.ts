@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { Capacity, ContainerSpec, LogLine, TaskId, TaskSpec } from '@berth/contract';
 import type { Clock } from '../clock.js';
 import { toInstant } from '../instant.js';
+import { logFilter, type PlacedLine } from '../runtime/log-format.js';
 import { AdjustRefusedError, type Exit, type LogRequest, type Runtime, type RuntimeListeners, TaskStartError } from '../runtime/runtime.js';
 import { behaviourOf } from './behaviour.js';
 import { simInside } from './sim-inside.js';
@@ -106,7 +107,8 @@ export function createSimRuntime({ bootId, capacity, clock, startDelayMs, machin
     },
     async resize({ taskId, memoryMiB }) {
       const usedMiB = simMemoryMiB * [...(machine.containers.get(taskId)?.values() ?? [])].filter(({ exit }) => exit === null).length;
-      if (usedMiB > memoryMiB) throw new AdjustRefusedError(`The task uses ${usedMiB} MiB of memory at the moment, more than ${memoryMiB} MiB.`);
+      if (usedMiB > memoryMiB)
+        throw new AdjustRefusedError(`The task uses ${usedMiB} MiB of memory at the moment, more than ${memoryMiB} MiB.`);
     },
     async setFrozen() {},
     async signal(taskId, name, signalName) {
@@ -148,15 +150,18 @@ async function abortOf(signal: AbortSignal): Promise<never> {
   throw signal.reason;
 }
 
-async function* simLogs(
-  machine: SimMachine,
-  taskId: TaskId,
-  { container, tail, since, follow, signal }: LogRequest,
-): AsyncGenerator<LogLine[]> {
-  const isAsked = (line: LogLine) => (container === null || line.container === container) && (since === null || line.at >= since);
-  const lines = () => machine.logs.get(taskId)?.filter(isAsked) ?? [];
+async function* simLogs(machine: SimMachine, taskId: TaskId, request: LogRequest): AsyncGenerator<PlacedLine[]> {
+  const { container, tail, from, follow, signal } = request;
+  const matches = logFilter(request);
+  const isAsked = (line: PlacedLine) =>
+    (container === null || line.container === container) &&
+    line.end > (from?.[line.container] ?? 0) &&
+    !matches.isTooOld(line) &&
+    matches.accepts(line);
+  const lines = () => placed(machine.logs.get(taskId) ?? []).filter(isAsked);
   let given = lines().length;
-  if (tail !== 0 && given > 0) yield lines().slice(-(tail ?? given));
+  const first = from === null ? tail : null;
+  if (first !== 0 && given > 0) yield lines().slice(-(first ?? given));
   while (follow && !signal.aborted) {
     const more = lines().slice(given);
     given += more.length;
@@ -164,4 +169,14 @@ async function* simLogs(
     if (!machine.containers.has(taskId)) return;
     await new Promise((resolve) => setTimeout(resolve, followEveryMs));
   }
+}
+
+/** A line's place is its number among those of its container. */
+function placed(lines: readonly LogLine[]): PlacedLine[] {
+  const counts = new Map<string, number>();
+  return lines.map((line) => {
+    const end = (counts.get(line.container) ?? 0) + 1;
+    counts.set(line.container, end);
+    return { ...line, end };
+  });
 }
