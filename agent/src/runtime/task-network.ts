@@ -17,10 +17,15 @@ export interface TaskNetworks {
   /** What the control plane says, whole. Kept for the next life. */
   setState(state: NetworkState): Promise<void>;
   /**
-   * Gives a task its place; the same again if it has one. Waits a little for rules that are on their way.
+   * Gives a task its place; the same again if it has one. It holds when `settled` says so.
    * @throws TaskStartError when a port that it asks for is in use
    */
   join(spec: TaskSpec, slot: number, address: string): Promise<readonly AssignedPort[]>;
+  /**
+   * Resolves when the task's place is in the kernel; nothing of the tenant's may run before. Waits a little for rules that
+   * are on their way. A container can be made meanwhile: a run of `nft` takes as long as that.
+   */
+  settled(slot: number): Promise<void>;
   leave(slot: number): void;
 }
 
@@ -29,6 +34,7 @@ const rulesWithinMs = 3_000;
 
 export function taskNetworks(paths: Paths, net: Network, log: { warn(fields: object, message: string): void }): TaskNetworks {
   const waiting = new Set<() => void>();
+  const settling = new Map<number, Promise<void>>();
   let nextPort = startOf(paths.instance);
   /** Ports are chosen by one task at a time: what one has found free the next must not find. */
   let choosing: Promise<unknown> = Promise.resolve();
@@ -95,14 +101,19 @@ export function taskNetworks(paths: Paths, net: Network, log: { warn(fields: obj
       choosing = taken.catch(() => {});
       try {
         const { member, joined } = await taken;
-        await Promise.all([joined, rulesOf(member.groups ?? [])]);
+        const settled = Promise.all([joined, rulesOf(member.groups ?? [])]).then(() => {});
+        // Who starts a container hears of it.
+        settled.catch(() => {});
+        settling.set(slot, settled);
         return member.ports;
       } catch (error) {
         if (!(error instanceof PortTaken)) throw error;
         throw new TaskStartError('HostRefused', `The task’s ports could not be published: ${error.message}.`, { cause: error });
       }
     },
+    settled: async (slot) => settling.get(slot),
     leave: (slot) => {
+      settling.delete(slot);
       rmSync(paths.slot(slot).member, { force: true });
       net.leave(slot);
     },
