@@ -91,9 +91,9 @@ async function* logFrames(
   request: Extract<OpenStream['request'], { kind: 'logs' }>,
   ended: AbortSignal,
 ): AsyncGenerator<LogStreamFrame> {
-  const { taskId, container, since, follow } = request;
-  const tail = request.fromStart ? null : request.tail;
-  for await (const lines of runtime.logs(taskId, { container, tail, since, follow, signal: ended })) {
+  const { kind, taskId, fromStart, ...rest } = request;
+  const tail = fromStart ? null : request.tail;
+  for await (const lines of runtime.logs(taskId, { ...rest, tail, signal: ended })) {
     for (let from = 0; from < lines.length; from += linesPerFrame) yield { lines: lines.slice(from, from + linesPerFrame) };
   }
 }

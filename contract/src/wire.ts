@@ -13,6 +13,7 @@ import { healthStates } from './health.js';
 import { hostIdSchema, taskIdSchema } from './ids.js';
 import { isolationSchema } from './isolation.js';
 import { assignedPortSchema, hostNetworkSchema, networkFrameSchema, taskNetworkSchema } from './network.js';
+import { containerStorageSchema, secretValuesSchema, volumeSpecSchema } from './storage-spec.js';
 import { stopCodeSchema } from './task.js';
 import { containerStates, desiredStates, taskStates } from './task-state.js';
 
@@ -47,6 +48,7 @@ export const taskSpecSchema = z.object({
   pidsLimit: count,
   /** Left out by control planes and in journals of before tasks had a disk of their own: the default. */
   ephemeralStorageMiB: count.optional(),
+  volumes: z.array(volumeSpecSchema).optional(),
   isolation: isolationSchema.default('container'),
   /** Counted from the first process. */
   maxRunTimeSeconds: count.nullable().default(null),
@@ -57,23 +59,26 @@ export const taskSpecSchema = z.object({
   network: taskNetworkSchema.nullable().default(null),
   containers: z
     .array(
-      containerExtrasSchema.extend(containerLifeSchema.shape).extend({
-        name: z.string(),
-        /** `registry/repository@sha256:…` */
-        image: z.string(),
-        entryPoint: z.array(z.string()).nullable(),
-        command: z.array(z.string()).nullable(),
-        environment: z.record(z.string(), z.string()),
-        workingDirectory: z.string().nullable(),
-        user: z.string().nullable(),
-        essential: z.boolean(),
-        cpuMillis: count.nullable(),
-        memoryMiB: count.nullable(),
-        readonlyRootFilesystem: z.boolean(),
-        init: z.boolean(),
-        stopSignal: z.string().nullable(),
-        stopTimeoutSeconds: count,
-      }),
+      containerExtrasSchema
+        .extend(containerLifeSchema.shape)
+        .extend(containerStorageSchema.shape)
+        .extend({
+          name: z.string(),
+          /** `registry/repository@sha256:…` */
+          image: z.string(),
+          entryPoint: z.array(z.string()).nullable(),
+          command: z.array(z.string()).nullable(),
+          environment: z.record(z.string(), z.string()),
+          workingDirectory: z.string().nullable(),
+          user: z.string().nullable(),
+          essential: z.boolean(),
+          cpuMillis: count.nullable(),
+          memoryMiB: count.nullable(),
+          readonlyRootFilesystem: z.boolean(),
+          init: z.boolean(),
+          stopSignal: z.string().nullable(),
+          stopTimeoutSeconds: count,
+        }),
     )
     .min(1)
     .max(10),
@@ -83,7 +88,13 @@ export type ContainerSpec = TaskSpec['containers'][number];
 
 /** What the control plane wants of one task on this host. */
 export const desiredTaskSchema = z.discriminatedUnion('desired', [
-  z.object({ taskId: taskIdSchema, desired: z.literal(desiredStates[0]), spec: taskSpecSchema, wish: taskWishSchema.optional() }),
+  z.object({
+    taskId: taskIdSchema,
+    desired: z.literal(desiredStates[0]),
+    spec: taskSpecSchema,
+    wish: taskWishSchema.optional(),
+    secrets: secretValuesSchema.optional(),
+  }),
   z.object({ taskId: taskIdSchema, desired: z.literal(desiredStates[1]), stopCode: stopCodeSchema, reason: z.string() }),
 ]);
 export type DesiredTask = z.output<typeof desiredTaskSchema>;
@@ -194,6 +205,11 @@ const openStreamSchema = z.object({
       fromStart: z.boolean().optional(),
       since: instant.nullable(),
       follow: z.boolean(),
+      /** The fields below are not known to older agents, which answer as if they were left out. */
+      from: z.record(z.string(), z.int().min(0)).nullable().default(null),
+      until: instant.nullable().default(null),
+      grep: z.string().nullable().default(null),
+      stream: z.enum(['stdout', 'stderr']).nullable().default(null),
     }),
     /** `live`: a sample a second until the task is gone; `once`: one; `history`: the last hour, in one frame. */
     z.object({ kind: z.literal('stats'), taskId: taskIdSchema, mode: z.enum(['live', 'once', 'history']) }),
@@ -237,7 +253,7 @@ export type GatewayFrame = z.output<typeof gatewayFrameSchema>;
 /** Frames on a log stream's own socket, agent to gateway; the agent closes it normally at the end. */
 export const logStreamFrameSchema = z.object({
   lines: z.array(
-    z.object({ at: z.string(), container: z.string(), stream: z.enum(['stdout', 'stderr']), text: z.string(), partial: z.boolean() }),
+    z.object({ at: z.string(), container: z.string(), stream: z.enum(['stdout', 'stderr']), text: z.string(), partial: z.boolean(), end: z.int().min(0).optional() }),
   ),
 });
 export type LogStreamFrame = z.output<typeof logStreamFrameSchema>;

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { ContainerSpec, LogLine, StatsSample, TaskId, TaskSpec } from '@berth/contract';
 import type { RuntimeOptions } from '../../agent/src/runtime/options.js';
-import type { Exit, HostFacts, Observed, Prepared, Started } from '../../agent/src/runtime/runtime.js';
+import type { Exit, HostFacts, LogRequest, Observed, Prepared, Started } from '../../agent/src/runtime/runtime.js';
 import type { TaskCounters } from '../../agent/src/runtime/stats-rates.js';
 
 const run = promisify(execFile);
@@ -26,7 +26,7 @@ export interface RuntimeCalls {
   killContainer(taskId: TaskId, container: string): Promise<void>;
   observe(taskId: TaskId, container: string): Promise<Observed>;
   cleanup(taskId: TaskId): Promise<void>;
-  logs(taskId: TaskId, request: { container?: string; tail?: number | null; since?: string; follow?: boolean }): Promise<LogLine[]>;
+  logs(taskId: TaskId, request: Partial<Omit<LogRequest, 'signal'>>): Promise<LogLine[]>;
   taskStats(taskId: TaskId): Promise<TaskCounters | null>;
   resize(spec: TaskSpec): Promise<void>;
   setFrozen(taskId: TaskId, frozen: boolean): Promise<void>;

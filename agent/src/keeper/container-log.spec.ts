@@ -1,9 +1,10 @@
-import { linkSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { logFileName } from '../runtime/log-files.js';
 import { parseLogLine } from '../runtime/log-format.js';
-import { ContainerLog, piecesOf } from './container-log.js';
+import { boundedPieces, ContainerLog, longestLine, piecesOf } from './container-log.js';
 
 const at = new Date('2026-01-02T03:04:05.678Z');
 
@@ -46,6 +47,32 @@ describe('piecesOf', () => {
   });
 });
 
+describe('a line that is too long', () => {
+  const textsOf = (data: string, line = { bytes: 0, leftOut: 0 }) =>
+    boundedPieces(Buffer.from(data), line).map(({ from, until, isWhole, notice }) => [
+      notice?.toString() ?? data.slice(from, until).length,
+      isWhole,
+    ]);
+
+  it('is cut where it is too long, over many reads, and its end says how much is missing', () => {
+    const line = { bytes: 0, leftOut: 0 };
+    const block = 'x'.repeat(64 * 1024);
+    let shown = 0;
+    for (let n = 0; n < 20; n += 1) for (const [size] of textsOf(block, line)) shown += Number(size);
+    expect(shown).toBe(longestLine);
+    const missing = 4 * 64 * 1024 + 3;
+    expect(textsOf('end\nnext\n', line)).toEqual([
+      [` [berth: the line was longer than ${longestLine} bytes; ${missing} more were left out]`, true],
+      [4, true],
+    ]);
+    expect(line).toEqual({ bytes: 0, leftOut: 0 });
+  });
+
+  it('is not a line of just the longest length', () => {
+    expect(textsOf(`${'x'.repeat(longestLine)}\n`).every(([size]) => size === 8192)).toBe(true);
+  });
+});
+
 describe('a container’s log', () => {
   let directory: string;
   let path: string;
@@ -55,11 +82,13 @@ describe('a container’s log', () => {
   });
   afterEach(() => rmSync(directory, { recursive: true }));
 
-  const lines = (file = path) => readFileSync(file, 'utf8').split('\n').filter(Boolean);
-  const textsIn = (file = path) => lines(file).map((line) => parseLogLine(line, 'main')?.text);
+  const bounds = { maxBytes: 400, files: 4 };
+  const files = () => readdirSync(directory).sort();
+  const lines = (start = 0) => readFileSync(logFileName(path, start), 'utf8').split('\n').filter(Boolean);
+  const textsIn = (start = 0) => lines(start).map((line) => parseLogLine(line, 'main')?.text);
 
   it('is in the form that the agent reads', () => {
-    const log = new ContainerLog(path, 1000);
+    const log = new ContainerLog(path, { maxBytes: 4000, files: 4 });
     log.write('stdout', Buffer.from('one\ntw'), at);
     log.write('stderr', Buffer.from('o\n'), at);
     log.close();
@@ -70,32 +99,43 @@ describe('a container’s log', () => {
     ]);
   });
 
-  it('begins anew at its cap, and leaves a second name of what there was', () => {
-    const log = new ContainerLog(path, 100);
-    log.write('stdout', Buffer.from('first\n'), at);
-    log.write('stdout', Buffer.from(`${'y'.repeat(60)}\n`), at);
+  it('goes on in a new file when one is full, names it by its place, and keeps so many', () => {
+    const log = new ContainerLog(path, bounds);
+    for (let n = 0; n < 6; n += 1) log.write('stdout', Buffer.from(`${n} ${'y'.repeat(48)}\n`), at);
     log.close();
-    expect([textsIn(`${path}.seen`), textsIn()]).toEqual([['first'], ['y'.repeat(60)]]);
+    const size = statSync(logFileName(path, files().length === 0 ? 0 : Number(files()[0]?.slice(-16)))).size;
+    expect(files()).toEqual([2, 3, 4, 5].map((n) => `main.log.${String(n * size).padStart(16, '0')}`));
+    expect(textsIn(5 * size)).toEqual([`5 ${'y'.repeat(48)}`]);
+    expect(files().reduce((sum, name) => sum + statSync(join(directory, name)).size, 0)).toBeLessThanOrEqual(bounds.maxBytes);
   });
 
-  it('goes on in a new file when it was put aside, and only then', () => {
-    const log = new ContainerLog(path, 1000);
-    log.write('stdout', Buffer.from('a\n'), at);
-    renameSync(path, `${path}.1`);
-    log.putAside();
-    log.write('stdout', Buffer.from('b\n'), at);
-    log.putAside();
-    log.write('stdout', Buffer.from('c\n'), at);
+  it('keeps its bound however much is written at once', () => {
+    const log = new ContainerLog(path, { maxBytes: 4000, files: 4 });
+    log.write('stdout', Buffer.from('y\n'.repeat(32_000)), at);
+    log.write('stdout', Buffer.from('last\n'), at);
     log.close();
-    expect([textsIn(`${path}.1`), textsIn()]).toEqual([['a'], ['b', 'c']]);
+    const sizes = files().map((name) => statSync(join(directory, name)).size);
+    expect(sizes).toHaveLength(4);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(1000);
+    expect(textsIn(Number(files().at(-1)?.slice(-16))).at(-1)).toBe('last');
   });
 
-  it('keeps what the agent has given a second name', () => {
-    const log = new ContainerLog(path, 50);
-    log.write('stdout', Buffer.from('a\n'), at);
-    linkSync(path, `${path}.seen`);
-    for (const text of ['b\n', 'c\n']) log.write('stdout', Buffer.from(text), at);
+  it('goes on where an earlier attempt stopped, and ends the line that it was torn off in', () => {
+    const first = new ContainerLog(path, { maxBytes: 4000, files: 4 });
+    first.write('stdout', Buffer.from('before\n'), at);
+    first.close();
+    appendFileSync(logFileName(path, 0), '2026-01-02T03:04:05.678000000Z stdout F tor');
+    const next = new ContainerLog(path, { maxBytes: 4000, files: 4 });
+    next.write('stdout', Buffer.from('after\n'), at);
+    next.close();
+    expect(files()).toHaveLength(1);
+    expect(textsIn()).toEqual(['before', 'tor', 'after']);
+  });
+
+  it('says at its end that a line was cut which never ended', () => {
+    const log = new ContainerLog(path, { maxBytes: 8_000_000, files: 1 });
+    log.write('stdout', Buffer.alloc(longestLine + 10, 'x'), at);
     log.close();
-    expect([textsIn(`${path}.seen`), textsIn()]).toEqual([['a'], ['c']]);
+    expect(textsIn().at(-1)).toBe(` [berth: the line was longer than ${longestLine} bytes; 8192 more were left out]`.replace('8192', '10'));
   });
 });

@@ -41,8 +41,6 @@ export interface Keeper {
   create(request: CreateRequest): Promise<Created>;
   /** Resolves when nothing that creates the container runs any more. Safe twice. */
   forget(container: string): Promise<void>;
-  /** The container's log file has been put aside: afterwards there is a new one. */
-  putAside(container: string): void;
   /** Takes back what has ended: to be called on SIGCHLD, and safe at any time. */
   reap(): void;
   readonly size: number;
@@ -73,7 +71,7 @@ export function createKeeper(sealed: SealedPrograms): Keeper {
   };
 
   const begin = (request: CreateRequest): Promise<Created> => {
-    const log = new ContainerLog(request.log, request.maxLogBytes);
+    const log = new ContainerLog(request.log, { maxBytes: request.maxLogBytes, files: request.logFiles });
     const [stdout, stderr] = [makePipe(), makePipe()];
     if (request.consoleSocket !== null) receiveConsole(request.consoleSocket, (fd) => readConsole(request.container, fd));
     let pid: number;
@@ -186,7 +184,6 @@ export function createKeeper(sealed: SealedPrograms): Keeper {
       if (creator) await endCreation(creator);
       if (kept.get(container) === one) letGo(one);
     },
-    putAside: (container) => kept.get(container)?.log.putAside(),
     reap,
     get size() {
       return kept.size;

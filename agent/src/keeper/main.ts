@@ -49,9 +49,6 @@ async function answerTo(keeper: Keeper, request: Numbered<Request>): Promise<Ans
       case 'forget':
         await keeper.forget(request.container);
         return { id };
-      case 'reopen':
-        keeper.putAside(request.container);
-        return { id };
       case 'end':
         if (keeper.size === 0) process.exit(0);
         return { id, error: `${keeper.size} containers are kept` };

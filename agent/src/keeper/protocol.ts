@@ -16,8 +16,9 @@ export interface CreateRequest {
   /** Where the program writes the pid of the container's first process. */
   readonly pidFile: string;
   readonly log: string;
-  /** The log is begun anew rather than let grow beyond this. */
+  /** Path of the log without a place; its files together have at most `maxLogBytes`. */
   readonly maxLogBytes: number;
+  readonly logFiles: number;
   /** Gets the exit code, whole or not at all; `exitDraft` lies in the same file system. */
   readonly exitFile: string;
   readonly exitDraft: string;
@@ -27,8 +28,6 @@ export type Request =
   | CreateRequest
   /** Ends the creation of a container, and writes nothing more about it: neither log nor exit code. */
   | { readonly do: 'forget'; readonly container: string }
-  /** The container's log has been put aside: makes a new file in its place. */
-  | { readonly do: 'reopen'; readonly container: string }
   /** Ends the keeper, if it keeps nothing. */
   | { readonly do: 'end' };
 

@@ -1,5 +1,6 @@
 // The keeper's log lines: `TIME STREAM F|P TEXT`, where P says that the line goes on in the next one.
 import type { LogLine } from '@berth/contract';
+import type { LogRequest } from './runtime.js';
 
 /** A line is cut here. The keeper itself breaks lines at 8 KiB; more can only be a damaged file. */
 export const maxLineBytes = 64 * 1024;
@@ -17,17 +18,55 @@ export function timeOf(line: LogLine): number {
   return Date.parse(line.at);
 }
 
-/** Stands where lines are missing, just before `next`. @param bytes of the log's files; null if not known. */
-export function gapLine({ at, container }: LogLine, bytes: number | null): LogLine {
-  const what = bytes === null ? 'output may have been' : `${bytes} bytes of output were`;
-  return { at, container, stream: 'stderr', text: `[berth: ${what} dropped here: the log is capped]`, partial: false };
+/** A line and the place in its container's log right after it: whoever has read it goes on there. */
+export type PlacedLine = LogLine & { readonly end: number };
+
+/** What a reader wants of a log. Pure. */
+export interface LogFilter {
+  readonly sinceMs: number | null;
+  readonly untilMs: number | null;
+  isTooOld(line: LogLine): boolean;
+  /** Whether it is wanted, its age apart. What stands for a gap always is. */
+  accepts(line: LogLine): boolean;
+}
+
+export function logFilter({ since, until, grep, stream }: Pick<LogRequest, 'since' | 'until' | 'grep' | 'stream'>): LogFilter {
+  const sinceMs = since === null ? null : Date.parse(since);
+  const untilMs = until === null ? null : Date.parse(until);
+  return {
+    sinceMs,
+    untilMs,
+    isTooOld: (line) => sinceMs !== null && timeOf(line) < sinceMs,
+    accepts: (line) =>
+      isGap(line) ||
+      ((untilMs === null || timeOf(line) <= untilMs) &&
+        (stream === null || line.stream === stream) &&
+        (grep === null || line.text.includes(grep))),
+  };
+}
+
+/** Stands where lines are missing, just before `next`. @param bytes of the log's files. */
+const gapForm = /^\[berth: \d+ bytes of output were dropped here: the log is capped\]$/;
+
+export function gapLine({ at, container }: LogLine, bytes: number): LogLine {
+  return {
+    at,
+    container,
+    stream: 'stderr',
+    text: `[berth: ${bytes} bytes of output were dropped here: the log is capped]`,
+    partial: false,
+  };
+}
+
+function isGap({ stream, text }: LogLine): boolean {
+  return stream === 'stderr' && gapForm.test(text);
 }
 
 /**
  * Lines of several containers as one list in order of time. Each container's own lines stay in their order, whatever
  * their times say.
  */
-export function mergeByTime(lists: readonly (readonly LogLine[])[]): LogLine[] {
+export function mergeByTime<L extends LogLine>(lists: readonly (readonly L[])[]): L[] {
   let { merged, rest } = mergeUntilOneEnds(lists);
   for (let open = rest.filter((list) => list.length > 0); open.length > 0; open = rest.filter((list) => list.length > 0)) {
     const more = mergeUntilOneEnds(open);
@@ -38,9 +77,9 @@ export function mergeByTime(lists: readonly (readonly LogLine[])[]): LogLine[] {
 }
 
 /** As mergeByTime, as far as no list can get lines that belong before: until the first has none left. */
-export function mergeUntilOneEnds(lists: readonly (readonly LogLine[])[]): { merged: LogLine[]; rest: LogLine[][] } {
+export function mergeUntilOneEnds<L extends LogLine>(lists: readonly (readonly L[])[]): { merged: L[]; rest: L[][] } {
   const positions = lists.map(() => 0);
-  const merged: LogLine[] = [];
+  const merged: L[] = [];
   for (;;) {
     const heads = lists.map((list, index) => list[positions[index] as number]);
     const earliest = heads.reduce((best, head, index) => (isEarlier(head, heads[best]) ? index : best), 0);

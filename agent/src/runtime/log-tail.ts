@@ -1,9 +1,8 @@
 // The newest lines of one container, read from the end of its files backwards, so that a long log costs no more than
 // the lines that are asked for.
-import type { FileHandle } from 'node:fs/promises';
-import type { LogLine } from '@berth/contract';
-import { openIfThere } from './log-files.js';
-import { parseLogLine, timeOf } from './log-format.js';
+import { type FileHandle, open } from 'node:fs/promises';
+import type { LogFile } from './log-files.js';
+import { type LogFilter, type PlacedLine, parseLogLine } from './log-format.js';
 
 const blockBytes = 64 * 1024;
 /** What one answer may hold of one container, whatever the number of lines. */
@@ -11,73 +10,82 @@ const maxTailBytes = 8 * 1024 * 1024;
 const newline = 0x0a;
 
 export interface Tail {
-  readonly lines: LogLine[];
-  /** Bytes of the current file that were read or passed over: where a follower goes on. */
-  readonly endOffset: number;
-  /** The current file, open, or null if there is none yet. The caller closes it. */
-  readonly file: FileHandle | null;
+  readonly lines: PlacedLine[];
+  /** Where in the log whoever follows goes on. */
+  readonly end: number;
 }
 
 /**
- * @param files the current file and those that were put aside, newest first.
- * @param sinceMs lines older than this end the search.
+ * @param files of the container, oldest first
+ * @param matches the search goes on, beyond lines that do not, to the first line that is older than asked for.
  */
-export async function readTail(files: readonly string[], container: string, limit: number, sinceMs: number | null): Promise<Tail> {
-  const [current, ...aside] = files;
-  const file = current ? await openIfThere(current) : null;
-  const endOffset = file ? await endOfLastLine(file) : 0;
-  const found: LogLine[] = [];
+export async function readTail(files: readonly LogFile[], container: string, limit: number, matches: LogFilter): Promise<Tail> {
+  const found: PlacedLine[] = [];
   let budget = maxTailBytes;
-  const take = async (handle: FileHandle, end: number): Promise<boolean> => {
-    for await (const text of linesBackwards(handle, end)) {
-      budget -= text.length;
-      const line = parseLogLine(text, container);
-      if (!line) continue;
-      if (found.length >= limit || budget < 0 || (sinceMs !== null && timeOf(line) < sinceMs)) return false;
-      found.push(line);
-    }
-    return found.length < limit;
-  };
-  let more = limit > 0 && (file === null || (await take(file, endOffset)));
-  for (const path of aside) {
-    if (!more) break;
-    const handle = await openIfThere(path);
+  let end: number | null = null;
+  const newest = files.at(-1);
+  for (const file of [...files].reverse()) {
+    const handle = await open(file.path, 'r').catch(nullIfMissing);
     if (!handle) break;
     try {
-      more = await take(handle, (await handle.stat()).size);
+      const { size } = await handle.stat();
+      const whole = file === newest ? await endOfLastLine(handle, size) : size;
+      end ??= file.start + whole;
+      if (limit === 0) break;
+      for await (const { text, end: lineEnd } of linesBackwards(handle, whole)) {
+        const line = parseLogLine(text, container);
+        if (!line) continue;
+        if (matches.isTooOld(line)) return { lines: found.reverse(), end };
+        if (!matches.accepts(line)) continue;
+        budget -= text.length;
+        if (found.length >= limit || budget < 0) return { lines: found.reverse(), end };
+        found.push({ ...line, end: file.start + lineEnd });
+      }
     } finally {
       await handle.close();
     }
   }
-  return { lines: found.reverse(), endOffset, file };
+  return { lines: found.reverse(), end: end ?? 0 };
 }
 
 /** The end of the file as far as whole lines go: the keeper may be in the middle of one. */
-async function endOfLastLine(file: FileHandle): Promise<number> {
-  const { size } = await file.stat();
+async function endOfLastLine(file: FileHandle, size: number): Promise<number> {
   const block = Buffer.alloc(Math.min(size, blockBytes));
   const { bytesRead } = await file.read(block, 0, block.length, size - block.length);
   const last = block.subarray(0, bytesRead).lastIndexOf(newline);
   return last < 0 ? size - block.length : size - block.length + last + 1;
 }
 
-async function* linesBackwards(file: FileHandle, end: number): AsyncGenerator<string> {
+/** Each with the place after its end. `end` must be such a place. */
+async function* linesBackwards(file: FileHandle, end: number): AsyncGenerator<{ text: string; end: number }> {
   let position = end;
+  /** What was read of the line whose beginning is not; it ends with its newline at `restEnd`. */
   let rest: Buffer = Buffer.alloc(0);
+  let restEnd = end;
   while (position > 0) {
     const length = Math.min(blockBytes, position);
     position -= length;
     const block = Buffer.alloc(length);
     await file.read(block, 0, length, position);
-    const data = rest.length > 0 ? Buffer.concat([block, rest]) : block;
-    let lineEnd = data.length;
-    for (let at = data.lastIndexOf(newline, lineEnd - 1); at >= 0 && lineEnd > 0; at = data.lastIndexOf(newline, lineEnd - 1)) {
-      if (at + 1 < lineEnd) yield data.toString('utf8', at + 1, lineEnd);
-      lineEnd = at;
-      if (lineEnd === 0) break;
+    let until = length;
+    for (let at = block.lastIndexOf(newline); at >= 0; at = at > 0 ? block.lastIndexOf(newline, at - 1) : -1) {
+      const line = Buffer.concat([block.subarray(at + 1, until), rest]);
+      if (line.length > 0) yield { text: withoutEnd(line), end: restEnd };
+      rest = Buffer.alloc(0);
+      until = at + 1;
+      restEnd = position + until;
     }
     // A line longer than a block is no line of the keeper's: only its beginning is kept.
-    rest = data.subarray(0, Math.min(lineEnd, blockBytes));
+    rest = Buffer.concat([block.subarray(0, until), rest]).subarray(0, blockBytes);
   }
-  if (rest.length > 0) yield rest.toString('utf8');
+  if (rest.length > 0) yield { text: withoutEnd(rest), end: restEnd };
+}
+
+function withoutEnd(line: Buffer): string {
+  return line.toString('utf8', 0, line.at(-1) === newline ? line.length - 1 : line.length);
+}
+
+function nullIfMissing(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT') return null;
+  throw error;
 }

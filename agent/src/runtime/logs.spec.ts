@@ -1,15 +1,16 @@
 // Reading logs back, on real files: from the end, across rotations, while they grow.
-import { appendFile, type FileHandle, mkdir, mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { LogLine } from '@berth/contract';
+import type { LogLine, TaskId } from '@berth/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { inOrder, nextFile } from './log-files.js';
+import { fileAt, logFileName, readLogFiles } from './log-files.js';
 import { LogFollower } from './log-follow.js';
-import { mergeByTime, parseLogLine } from './log-format.js';
-import { logsToRemove, rotateIfLarge } from './log-rotation.js';
+import { logFilter, mergeByTime, type PlacedLine, parseLogLine } from './log-format.js';
+import { logsToRemove } from './log-rotation.js';
 import { readTail } from './log-tail.js';
-import { type Paths, pathsOf } from './paths.js';
+import { taskLogs } from './logs.js';
+import type { LogRequest } from './runtime.js';
 
 let directory: string;
 beforeEach(async () => {
@@ -23,12 +24,6 @@ const at = (second: number) => `2026-11-24T10:00:${String(second % 60).padStart(
 const line = (text: string, second = 0, tag = 'F') => `${at(second)} stdout ${tag} ${text}\n`;
 const textsOf = (lines: readonly LogLine[]) => lines.map((found) => found.text);
 const file = (name: string) => join(directory, name);
-
-async function tailOf(files: readonly string[], limit: number, sinceMs: number | null = null) {
-  const tail = await readTail(files.map(file), 'main', limit, sinceMs);
-  await tail.file?.close();
-  return tail;
-}
 
 describe('parseLogLine', () => {
   it('reads the keeper’s form', () => {
@@ -50,206 +45,187 @@ describe('parseLogLine', () => {
   );
 });
 
+/** The log `main` in files of these texts, one after the other. */
+async function write(...texts: string[]): Promise<number[]> {
+  const starts: number[] = [];
+  let start = 0;
+  for (const text of texts) {
+    starts.push(start);
+    await writeFile(logFileName(file('main.log'), start), text);
+    start += Buffer.byteLength(text);
+  }
+  return starts;
+}
+
+const everything = { since: null, until: null, grep: null, stream: null };
+
 describe('readTail', () => {
-  it('gives the newest lines, oldest first', async () => {
-    await writeFile(file('a'), Array.from({ length: 5000 }, (_, index) => line(`line ${index} ${'x'.repeat(index % 200)}`)).join(''));
-    const { lines } = await tailOf(['a'], 3);
+  const tailOf = (limit: number, more: Partial<Parameters<typeof logFilter>[0]> = {}) =>
+    readTail(readLogFiles(directory, 'main'), 'main', limit, logFilter({ ...everything, ...more }));
+
+  it('gives the newest lines, oldest first, with the places where they end', async () => {
+    await write(Array.from({ length: 5000 }, (_, index) => line(`line ${index} ${'x'.repeat(index % 200)}`)).join(''));
+    const { lines, end } = await tailOf(3);
     expect(textsOf(lines).map((text) => text.split(' ')[1])).toEqual(['4997', '4998', '4999']);
-    expect((await tailOf(['a'], 10_000)).lines).toHaveLength(5000);
+    expect(lines.at(-1)?.end).toBe(end);
+    expect((lines.at(-1)?.end ?? 0) - (lines.at(-2)?.end ?? 0)).toBe(line(lines.at(-1)?.text ?? '').length);
+    expect((await tailOf(10_000)).lines).toHaveLength(5000);
   });
 
-  it('goes on in files that were put aside', async () => {
-    await writeFile(file('a.2'), line('one'));
-    await writeFile(file('a.1'), line('two') + line('three'));
-    await writeFile(file('a'), line('four'));
-    expect(textsOf((await tailOf(['a', 'a.1', 'a.2'], 3)).lines)).toEqual(['two', 'three', 'four']);
-    expect(textsOf((await tailOf(['a', 'a.1', 'a.2'], 9)).lines)).toEqual(['one', 'two', 'three', 'four']);
+  it('goes back through files', async () => {
+    const [, , third = 0] = await write(line('one'), line('two') + line('three'), line('four'));
+    expect(textsOf((await tailOf(3)).lines)).toEqual(['two', 'three', 'four']);
+    expect(textsOf((await tailOf(9)).lines)).toEqual(['one', 'two', 'three', 'four']);
+    expect((await tailOf(9)).lines[2]?.end).toBe(third);
   });
 
   it('stops at lines older than asked for', async () => {
-    await writeFile(file('a'), line('old', 1) + line('new', 5) + line('newer', 6));
-    expect(textsOf((await tailOf(['a'], 10, Date.parse(at(5)))).lines)).toEqual(['new', 'newer']);
+    await write(line('old', 1) + line('new', 5) + line('newer', 6));
+    expect(textsOf((await tailOf(10, { since: at(5) })).lines)).toEqual(['new', 'newer']);
+  });
+
+  it('counts only lines that are wanted', async () => {
+    await write(Array.from({ length: 3000 }, (_, index) => line(index % 1000 === 0 ? `error ${index}` : 'fine', 1)).join(''));
+    expect(textsOf((await tailOf(2, { grep: 'error' })).lines)).toEqual(['error 1000', 'error 2000']);
+    expect((await tailOf(2, { stream: 'stderr' })).lines).toEqual([]);
+    expect((await tailOf(2, { until: at(0) })).lines).toEqual([]);
   });
 
   it('leaves a line alone that the keeper is in the middle of', async () => {
-    await writeFile(file('a'), `${line('whole')}${at(2)} stdout F hal`);
-    const tail = await tailOf(['a'], 10);
+    await write(`${line('whole')}${at(2)} stdout F hal`);
+    const tail = await tailOf(10);
     expect(textsOf(tail.lines)).toEqual(['whole']);
-    expect(tail.endOffset).toBe(line('whole').length);
+    expect(tail.end).toBe(line('whole').length);
   });
 
   it('passes over what the keeper did not write, be it enormous', async () => {
-    await writeFile(file('a'), `${line('before')}${'y'.repeat(300_000)}\n${line('after')}`);
-    expect(textsOf((await tailOf(['a'], 10)).lines)).toEqual(['before', 'after']);
+    await write(`${line('before')}${'y'.repeat(300_000)}\n${line('after')}`);
+    expect(textsOf((await tailOf(10)).lines)).toEqual(['before', 'after']);
   });
 
-  it('has nothing to say of a file that is not there, or of none asked for', async () => {
-    expect((await tailOf(['a'], 10)).lines).toEqual([]);
-    await writeFile(file('a'), line('x'));
-    expect((await tailOf(['a'], 0)).lines).toEqual([]);
+  it('has nothing to say of a log that is not there, or of no lines', async () => {
+    expect(await tailOf(10)).toEqual({ lines: [], end: 0 });
+    await write(line('x'));
+    expect(await tailOf(0)).toEqual({ lines: [], end: line('x').length });
   });
 });
 
 describe('LogFollower', () => {
-  const follower = (sinceMs: number | null = null) => new LogFollower(directory, 'main', sinceMs);
+  const follower = (position = 0) => new LogFollower(directory, 'main', position);
 
-  async function readAll(from: LogFollower): Promise<string[]> {
+  function readAll(from: LogFollower): string[] {
     const texts: string[] = [];
-    for (let lines = await from.next(); lines.length > 0; lines = await from.next()) texts.push(...textsOf(lines));
+    for (let lines = from.next(); lines.length > 0; lines = from.next()) texts.push(...textsOf(lines));
     return texts;
   }
 
-  it('reads on where the tail ended, through a rotation', async () => {
-    await writeFile(file('main.log'), line('one'));
-    const tail = await readTail([file('main.log')], 'main', 10, null);
+  it('reads on from any line’s end, to the byte', async () => {
+    await write(line('one') + line('two'), line('three'));
+    const all = follower();
+    const lines = [...all.next(), ...all.next()];
+    expect(textsOf(lines)).toEqual(['one', 'two', 'three']);
+    for (const [index, { end }] of lines.entries()) expect(readAll(follower(end))).toEqual(textsOf(lines.slice(index + 1)));
+    all.close();
+  });
+
+  it('waits for the rest of a line, for the next file, and for the first', async () => {
     const from = follower();
-    await from.beginAt(tail.file as FileHandle, tail.endOffset);
-    expect(await from.next()).toEqual([]);
-    await appendFile(file('main.log'), `${line('two')}${at(3)} stdout F thr`);
-    expect(textsOf(await from.next())).toEqual(['two']);
-    await appendFile(file('main.log'), 'ee\n');
-    expect(textsOf(await from.next())).toEqual(['three']);
-    await appendFile(file('main.log'), line('four'));
-    await rename(file('main.log'), file('main.log.1'));
-    await writeFile(file('main.log'), line('five'));
-    expect(await readAll(from)).toEqual(['four', 'five']);
-    await from.close();
+    expect(from.next()).toEqual([]);
+    const name = logFileName(file('main.log'), 0);
+    await appendFile(name, `${line('two')}${at(3)} stdout F thr`);
+    expect(textsOf(from.next())).toEqual(['two']);
+    await appendFile(name, 'ee\n');
+    expect(textsOf(from.next())).toEqual(['three']);
+    await appendFile(name, line('four'));
+    await writeFile(logFileName(file('main.log'), (await stat(name)).size), line('five'));
+    expect(readAll(from)).toEqual(['four', 'five']);
+    from.close();
   });
 
-  it('waits for a file that is not there yet', async () => {
-    await rm(directory, { recursive: true });
+  it('says to the byte what was taken away before it was read, at the beginning and in between', async () => {
+    const texts = Array.from({ length: 6 }, (_, index) => line(`${index}`));
+    const starts = await write(...texts);
+    const begun = follower();
+    expect(textsOf(begun.next())).toEqual(['0']);
+    for (const start of starts.slice(0, 4)) await rm(logFileName(file('main.log'), start));
+    const gap = (bytes: number) => `[berth: ${bytes} bytes of output were dropped here: the log is capped]`;
+    const size = line('0').length;
+    expect(readAll(begun)).toEqual([gap(3 * size), '4', '5']);
+    expect(readAll(follower())).toEqual([gap(4 * size), '4', '5']);
+    begun.close();
+  });
+
+  it('reads a file to its end that was taken away meanwhile', async () => {
+    const [first = 0] = await write(line('a'.repeat(60_000)) + line('b'.repeat(10_000)), line('c'));
     const from = follower();
-    expect(await from.next()).toEqual([]);
-    await mkdir(directory);
-    await writeFile(file('main.log'), line('late'));
-    expect(textsOf(await from.next())).toEqual(['late']);
-    await from.close();
+    expect(from.next()).toHaveLength(1);
+    await rm(logFileName(file('main.log'), first));
+    expect(readAll(from)).toEqual(['b'.repeat(10_000), 'c']);
+    from.close();
   });
 
-  it('reads everything from the beginning, or from a time on', async () => {
-    for (const [name, text, second] of [
-      ['main.log.2', 'one', 1],
-      ['main.log.1', 'two', 5],
-      ['main.log', 'three', 6],
-    ] as const) {
-      await writeFile(file(name), line(text, second));
-      await utimes(file(name), new Date(at(second)), new Date(at(second)));
-    }
-    for (const [sinceMs, texts] of [
-      [null, ['one', 'two', 'three']],
-      [Date.parse(at(5)), ['two', 'three']],
-    ] as const) {
-      const from = follower(sinceMs);
-      expect(await readAll(from)).toEqual(texts);
-      await from.close();
-    }
-  });
-
-  describe('while its log is rotated', () => {
-    const limits = { maxFileBytes: 100, maxRotatedFiles: 2, retentionMs: 1, maxTotalBytes: 1 };
-    const taskId = '3f0e6a52';
-    let paths: Paths;
-    let log: string;
-    let written: number;
-    beforeEach(async () => {
-      paths = pathsOf('none', directory);
-      ({ log } = paths.container(taskId, 'main'));
-      await mkdir(paths.task(taskId).logs, { recursive: true });
-      await writeFile(log, '');
-      written = 0;
-    });
-
-    const size = 100;
-    const write = (count: number) =>
-      appendFile(log, Array.from({ length: count }, () => line(`${written++}`.padEnd(size - line('').length, ' '), 1)).join(''));
-    /** There is no keeper here: what it would do is done at the same time. */
-    const rotate = async () => {
-      await rotateIfLarge(paths, limits, taskId, 'main', () => writeFile(log, ''));
-    };
-    /** What the keeper does with a file that outgrows its own cap. */
-    const cut = async () => {
-      await writeFile(`${log}.tmp`, '');
-      await rename(`${log}.tmp`, log);
-    };
-    const numbers = (texts: readonly string[]) => texts.map((text) => text.trim());
-    const from = () => new LogFollower(paths.task(taskId).logs, 'main', null);
-
-    it('misses nothing that is still there, whenever it reads', async () => {
-      const reader = from();
-      const texts: string[] = [];
-      for (let round = 0; round < 6; round++) {
-        await write(3);
-        if (round % 2 === 1) texts.push(...(await readAll(reader)));
-        await rotate();
-      }
-      texts.push(...(await readAll(reader)));
-      await reader.close();
-      expect(numbers(texts)).toEqual(Array.from({ length: 18 }, (_, index) => `${index}`));
-    });
-
-    it('says how much was removed before it could be read, at the beginning and in between', async () => {
-      const begun = from();
-      await write(2);
-      expect(numbers(textsOf(await begun.next()))).toEqual(['0', '1']);
-      for (let round = 0; round < 4; round++) {
-        await rotate();
-        await write(2);
-      }
-      const late = from();
-      const gap = (bytes: number) => `[berth: ${bytes} bytes of output were dropped here: the log is capped]`;
-      expect(numbers(await readAll(begun))).toEqual([gap(2 * size), '4', '5', '6', '7', '8', '9']);
-      expect(numbers(await readAll(late))).toEqual([gap(4 * size), '4', '5', '6', '7', '8', '9']);
-      for (const each of [begun, late]) await each.close();
-    });
-
-    it('keeps the file that the keeper replaced, and says that there may have been more', async () => {
-      await write(1);
-      await rotateIfLarge(paths, limits, taskId, 'main', async () => {});
-      const [early, late] = [from(), from()];
-      await write(1);
-      await cut();
-      await write(1);
-      const unsure = '[berth: output may have been dropped here: the log is capped]';
-      expect(numbers(await readAll(early))).toEqual(['0', '1', unsure, '2']);
-      await rotateIfLarge(paths, limits, taskId, 'main', async () => {});
-      expect(await readdir(paths.task(taskId).logs)).toContain('main.log.1');
-      expect(numbers(await readAll(late))).toEqual(['0', '1', unsure, '2']);
-      for (const each of [early, late]) await each.close();
-    });
+  it('passes over what is older than asked for, without calling it a gap', async () => {
+    const starts = await write(line('one', 1), line('two', 5), line('three', 6));
+    for (const [index, second] of [1, 5, 6].entries())
+      await utimes(logFileName(file('main.log'), starts[index] as number), new Date(at(second)), new Date(at(second)));
+    const from = follower();
+    from.skipOlderThan(Date.parse(at(5)));
+    expect(readAll(from)).toEqual(['two', 'three']);
+    from.close();
   });
 });
 
-describe('nextFile', () => {
-  const chain = (...inos: string[]) =>
-    inos.map((ino, index) => ({ path: ino, ino, size: 10, modifiedMs: 0, start: 100 + 10 * index, afterCut: false }));
-  const next = (...input: Parameters<typeof nextFile>) => {
-    const found = nextFile(...input);
-    return found && [found.file.ino, found.missing];
+describe('taskLogs', () => {
+  const paths = { task: () => ({ logs: directory }) } as never;
+  const request = { container: null, tail: null, from: null, ...everything, follow: false, signal: new AbortController().signal };
+  const read = async (more: Partial<LogRequest> = {}) => {
+    const lines: PlacedLine[] = [];
+    for await (const batch of taskLogs(paths, 'x' as TaskId, { ...request, ...more }, () => true)) lines.push(...batch);
+    return lines;
   };
 
-  it.each<[string, Parameters<typeof nextFile>[1], [string, number | null] | null]>([
-    ['the oldest at the beginning', null, ['a', 100]],
-    ['the one after this one', { ino: 'a', end: 110 }, ['b', 0]],
-    ['none after the newest', { ino: 'c', end: 125 }, null],
-    ['the oldest kept when this one was removed', { ino: 'gone', end: 80 }, ['a', 20]],
-    ['a later one when this one was removed only now', { ino: 'gone', end: 110 }, ['b', 0]],
-    ['the newest when this one was replaced', { ino: 'gone', end: 500 }, ['c', null]],
-    ['the newest when nobody knows where this one was', { ino: 'gone', end: null }, ['c', null]],
-  ])('is %s', (_what, where, expected) => {
-    expect(next(chain('a', 'b', 'c'), where)).toEqual(expected);
+  it('goes on after a cursor in every container, whatever the order was', async () => {
+    await write(line('a1', 1) + line('a2', 3));
+    await writeFile(logFileName(file('side.log'), 0), line('b1', 2) + line('b2', 4));
+    const all = await read();
+    expect(textsOf(all)).toEqual(['a1', 'b1', 'a2', 'b2']);
+    for (let seen = 0; seen <= 4; seen += 1) {
+      const from = Object.fromEntries(all.slice(0, seen).map(({ container, end }) => [container, end]));
+      expect(textsOf(await read({ from }))).toEqual(textsOf(all.slice(seen)));
+      expect(textsOf(await read({ from, follow: true }))).toEqual(textsOf(all.slice(seen)));
+    }
   });
 
-  it('is none of no files', () => {
-    expect([next([], null), next([], { ino: 'gone', end: 1 })]).toEqual([null, null]);
+  it('leaves out what is not wanted, but no gap', async () => {
+    const starts = await write(line('error 0', 1), `${line('error 1', 2)}${line('fine', 3)}${line('error 2', 9)}`);
+    await rm(logFileName(file('main.log'), starts[0] as number));
+    const texts = textsOf(await read({ grep: 'error', until: at(5) }));
+    expect(texts).toEqual([expect.stringContaining('bytes of output were dropped'), 'error 1']);
   });
 
-  it('leaves out files that are about to be removed', () => {
-    const files = ['a', 'b', 'c'].map((ino) => ({ path: ino, ino, size: 10, modifiedMs: 0 }));
-    const kept = { oldest: 'b', droppedBytes: 70, cuts: [] };
-    expect(inOrder({ files, kept, cut: null }).map(({ ino, start }) => [ino, start])).toEqual([
-      ['b', 70],
-      ['c', 80],
-    ]);
+  it('of a container that is not there is empty, whatever its name', async () => {
+    await write(line('x'));
+    expect(await read({ container: '../main' })).toEqual([]);
+    expect(await read({ from: { '../../etc/passwd': 0 }, container: '../../etc/passwd' })).toEqual([]);
+  });
+});
+
+describe('fileAt', () => {
+  const files = [100, 110, 120].map((start) => ({ path: `${start}`, start, size: 10, modifiedMs: 0 }));
+
+  it.each([
+    [0, 100, 100],
+    [100, 100, 0],
+    [109, 100, 0],
+    [110, 110, 0],
+    [129, 120, 0],
+  ])('the byte after %i is in the file at %i, with %i missing', (position, start, missing) => {
+    const found = fileAt(files, position);
+    expect([found?.file.start, found?.missing]).toEqual([start, missing]);
+  });
+
+  it('is nowhere yet at the end', () => {
+    expect([fileAt(files, 130), fileAt([], 0)]).toEqual([null, null]);
   });
 });
 
@@ -263,7 +239,7 @@ describe('mergeByTime', () => {
 });
 
 describe('logsToRemove', () => {
-  const limits = { maxFileBytes: 1, maxRotatedFiles: 1, retentionMs: 100, maxTotalBytes: 1000 };
+  const limits = { maxContainerBytes: 1, files: 1, retentionMs: 100, maxTotalBytes: 1000 };
   const log = (taskId: string, bytes: number, lastWriteMs: number) => ({ taskId, bytes, lastWriteMs });
 
   it.each([

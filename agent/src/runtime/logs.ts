@@ -1,10 +1,9 @@
 // Answers requests for log lines of a task, live or ended, and follows it to its end.
 import { type FSWatcher, watch } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import type { LogLine, TaskId } from '@berth/contract';
-import { readLogFiles } from './log-files.js';
+import type { TaskId } from '@berth/contract';
+import { containersWithLogs, readLogFiles } from './log-files.js';
 import { LogFollower } from './log-follow.js';
-import { mergeByTime, mergeUntilOneEnds } from './log-format.js';
+import { logFilter, mergeByTime, mergeUntilOneEnds, type PlacedLine } from './log-format.js';
 import { readTail } from './log-tail.js';
 import type { Paths } from './paths.js';
 import type { LogRequest } from './runtime.js';
@@ -13,56 +12,68 @@ const pollMs = 500;
 const linesPerBatch = 1000;
 
 /** @param isOver whether the task has ended for good: nothing will be written any more. */
-export async function* taskLogs(paths: Paths, taskId: TaskId, request: LogRequest, isOver: () => boolean): AsyncGenerator<LogLine[]> {
+export async function* taskLogs(
+  paths: Pick<Paths, 'task'>,
+  taskId: TaskId,
+  request: LogRequest,
+  isOver: () => boolean,
+): AsyncGenerator<PlacedLine[]> {
   const directory = paths.task(taskId).logs;
-  const sinceMs = request.since === null ? null : Date.parse(request.since);
+  const matches = logFilter(request);
   const followers: Followers = new Map();
-  const newFollower = (container: string) => {
-    const follower = new LogFollower(directory, container, sinceMs);
+  const newFollower = (container: string, position: number | null) => {
+    const follower = new LogFollower(directory, container, position ?? 0);
+    if (position === null && matches.sinceMs !== null) follower.skipOlderThan(matches.sinceMs);
     followers.set(container, { follower, pending: [] });
-    return follower;
   };
   try {
-    if (request.tail !== null) {
-      const tails: LogLine[][] = [];
-      for (const container of await containersWithLogs(directory, request.container)) {
-        const files = (await readLogFiles(directory, container)).map(({ path }) => path).reverse();
-        const tail = await readTail(files, container, request.tail, sinceMs);
+    for (const [container, position] of Object.entries(request.from ?? {})) newFollower(container, position);
+    if (request.tail !== null && request.from === null) {
+      const tails: PlacedLine[][] = [];
+      for (const container of asked(directory, request.container)) {
+        const tail = await readTail(readLogFiles(directory, container), container, request.tail, matches);
         tails.push(tail.lines);
-        const follower = newFollower(container);
-        if (tail.file) await follower.beginAt(tail.file, tail.endOffset);
+        newFollower(container, tail.end);
       }
       yield* inBatches(request.tail > 0 ? mergeByTime(tails).slice(-request.tail) : []);
       if (!request.follow) return;
     }
-    yield* readOn(directory, followers, newFollower, request, () => !request.follow || isOver());
+    const isPast = () => matches.untilMs !== null && Date.now() > matches.untilMs;
+    const ends = () => !request.follow || isOver() || isPast();
+    for await (const lines of readOn(directory, followers, newFollower, request, ends)) {
+      const accepted = lines.filter((line) => !matches.isTooOld(line) && matches.accepts(line));
+      if (accepted.length > 0) yield accepted;
+    }
   } finally {
-    for (const { follower } of followers.values()) await follower.close();
+    for (const { follower } of followers.values()) follower.close();
   }
 }
 
 /** By container. `pending`: lines that were read and not given yet. */
-type Followers = Map<string, { readonly follower: LogFollower; pending: LogLine[] }>;
+type Followers = Map<string, { readonly follower: LogFollower; pending: PlacedLine[] }>;
 
 async function* readOn(
   directory: string,
   followers: Followers,
-  newFollower: (container: string) => void,
+  newFollower: (container: string, position: number | null) => void,
   { container: only, signal }: LogRequest,
   isOver: () => boolean,
-): AsyncGenerator<LogLine[]> {
+): AsyncGenerator<PlacedLine[]> {
   const changes = changeSignal(directory, signal);
   try {
     while (!signal.aborted) {
       // Asked before reading, so that what was written last is read.
       const over = isOver();
-      for (const container of await containersWithLogs(directory, only)) if (!followers.has(container)) newFollower(container);
-      for (const each of followers.values()) if (each.pending.length === 0) each.pending = await each.follower.next();
-      const ready = [...followers.values()].filter(({ pending }) => pending.length > 0);
+      for (const container of asked(directory, only)) if (!followers.has(container)) newFollower(container, null);
+      const read = [...followers].filter(([container]) => only === null || container === only).map(([, one]) => one);
+      for (const each of read) if (each.pending.length === 0) each.pending = each.follower.next();
+      const ready = read.filter(({ pending }) => pending.length > 0);
       if (ready.length > 0) {
         const { merged, rest } = mergeUntilOneEnds(ready.map(({ pending }) => pending));
         for (const [index, each] of ready.entries()) each.pending = rest[index] ?? [];
         yield merged;
+        // Reading is quick and synchronous; nobody else is to wait for the end of a long log.
+        await new Promise((resolve) => setImmediate(resolve));
       } else if (over) return;
       else await changes.wait();
     }
@@ -107,13 +118,10 @@ function changeSignal(directory: string, signal: AbortSignal): { wait(): Promise
   };
 }
 
-async function containersWithLogs(directory: string, only: string | null): Promise<string[]> {
-  const names = await readdir(directory).catch(() => []);
-  // A container that ended when its file had just been put aside has no `.log` any more.
-  const containers = new Set(names.flatMap((name) => /^(.+)\.log(\.\d+)?$/.exec(name)?.[1] ?? []));
-  return [...containers].filter((container) => only === null || container === only).sort();
+function asked(directory: string, only: string | null): string[] {
+  return containersWithLogs(directory).filter((container) => only === null || container === only);
 }
 
-function* inBatches(lines: readonly LogLine[]): Generator<LogLine[]> {
+function* inBatches(lines: readonly PlacedLine[]): Generator<PlacedLine[]> {
   for (let at = 0; at < lines.length; at += linesPerBatch) yield lines.slice(at, at + linesPerBatch);
 }

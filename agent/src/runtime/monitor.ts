@@ -37,8 +37,6 @@ export interface Monitor {
   create(at: ContainerPaths, oci: OciProgram, terminal: boolean): Promise<{ process: ProcessId; monitor: ProcessId }>;
   /** Ends the creation of the container and the watch over it. The container itself dies by its cgroup. Safe twice. */
   forget(at: ContainerPaths): Promise<void>;
-  /** Makes a new log file in the place of the one that was put aside. Nothing happens if the container has ended. */
-  reopenLog(at: ContainerPaths): Promise<void>;
   close(): void;
   /** Ends the keeper, which must keep nothing any more. */
   end(): Promise<void>;
@@ -53,7 +51,6 @@ interface Connection {
 
 const sigkill = 9;
 const forgetMs = 10_000;
-const reopenMs = 2_000;
 const helloMs = 10_000;
 const startTries = 200;
 const startPauseMs = 25;
@@ -104,9 +101,6 @@ export function openMonitor(options: RuntimeOptions, paths: Paths): Monitor {
         endCreations(at.id);
       }
     },
-    reopenLog: async (at) => {
-      await (await connected(true)).ask({ do: 'reopen', container: at.id }, reopenMs);
-    },
     close: () => {
       current?.then(
         (connection) => connection.end(),
@@ -154,15 +148,11 @@ function createRequest(
     path: process.env.PATH ?? '',
     pidFile: at.pidFile,
     log: at.log,
-    maxLogBytes: hardLogLimit(options),
+    maxLogBytes: options.logs.maxContainerBytes,
+    logFiles: options.logs.files,
     exitFile: at.exitFile,
     exitDraft: at.exitDraft,
   };
-}
-
-/** Beginning a log anew throws away what it held: this only counts when we are not there to put it aside in time. */
-function hardLogLimit(options: RuntimeOptions): number {
-  return options.logs.maxFileBytes * 8;
 }
 
 async function startKeeper(paths: Paths, onEnd: () => void): Promise<Connection> {

@@ -49,13 +49,10 @@ export interface RuntimeOptions {
 }
 
 export interface LogLimits {
-  /**
-   * A container's log file is put aside when it is found larger than this. Between two looks it can grow to eight times
-   * as much; then its keeper begins a new one.
-   */
-  readonly maxFileBytes: number;
-  /** How many files that were put aside are kept, beside the current one. */
-  readonly maxRotatedFiles: number;
+  /** All of one container's log on disk; the oldest goes for the newest. */
+  readonly maxContainerBytes: number;
+  /** In how many files: of so many parts one is lost at a time. */
+  readonly files: number;
   /** Logs of ended tasks are removed after this … */
   readonly retentionMs: number;
   /** … or earlier, oldest first, while all of them together are larger than this. */
@@ -87,7 +84,7 @@ export const runtimeDefaults = {
   },
   poolSize: 16,
   startConcurrency: 3,
-  logs: { maxFileBytes: 10 * 1024 * 1024, maxRotatedFiles: 3, retentionMs: 7 * 24 * 3_600_000, maxTotalBytes: 2 * 1024 ** 3 },
+  logs: { maxContainerBytes: 64 * 1024 * 1024, files: 8, retentionMs: 7 * 24 * 3_600_000, maxTotalBytes: 2 * 1024 ** 3 },
   capacity: null,
   guestEnvironment: () => ({}),
   diskMiB: null,
