@@ -33,6 +33,11 @@ export function processesOf(instance: string, taskId: string): number[] {
   return pids().filter((pid) => placeOf(instance, pid)?.taskId === taskId);
 }
 
+/** Whoever started the process, as the kernel has it now: of a container's first process its monitor. */
+export function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)$/m.exec(readOr(`/proc/${pid}/status`))?.[1] ?? 0);
+}
+
 /** Names in the state directory of crun: what it thinks that there is. */
 export function crunStates(instance: string): string[] {
   try {
@@ -57,7 +62,10 @@ export function watchProcesses(instance: string): ProcessWatch {
   };
   const timer = setInterval(look, lookEveryMs);
   return {
-    attempts: (taskId, container = 'main') => [...seen.values()].filter((live) => live.taskId === taskId && live.container === container),
+    attempts: (taskId, container = 'main') => {
+      look();
+      return [...seen.values()].filter((live) => live.taskId === taskId && live.container === container);
+    },
     mostAtOnce: (taskId, container = 'main') => most.get(`${taskId}/${container}`) ?? 0,
     stop: () => clearInterval(timer),
   };
