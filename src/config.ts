@@ -1,6 +1,7 @@
 // The control plane's settings: the only place that reads its environment. Checked, frozen, and printable with
 // secrets masked (`node dist/src/main.js --check-config`).
 import { hostname } from 'node:os';
+import { cidrSchema } from '@berth/contract';
 import { z } from 'zod';
 
 const port = z.coerce.number().int().min(1).max(65_535);
@@ -25,6 +26,11 @@ const schema = z.object({
   BERTH_REPLICA: z.string().default(`${hostname()}:${process.pid}`),
   BERTH_HTTP_HOST: z.string().default('127.0.0.1'),
   BERTH_HTTP_PORT: port.default(7070),
+  BERTH_PUBLIC_URL: z
+    .string()
+    .regex(/^https?:\/\/[^/\s]+(\/[^\s?#]*[^/\s?#])?$/, 'must be http://… or https://…, without a slash at the end')
+    .optional(),
+  BERTH_ALLOWED_ORIGINS: list.default([]),
   BERTH_GATEWAY_HOST: z.string().default('127.0.0.1'),
   BERTH_GATEWAY_PORT: port.default(7071),
   BERTH_GATEWAY_URL: z
@@ -36,16 +42,36 @@ const schema = z.object({
     .regex(/^wss:\/\/[^/]+$/)
     .optional(),
   BERTH_PKI_DIR: z.string(),
+  BERTH_MASTER_KEY_FILE: z.string().optional(),
   BERTH_OPERATOR_KEY: z.string().min(32).optional(),
   BERTH_DEFAULT_REGISTRY: z.string().default('127.0.0.1:7072'),
   BERTH_INSECURE_REGISTRIES: list.default(['127.0.0.1:7072']),
   BERTH_REGISTRY_AUTH_FILE: z.string().optional(),
+  BERTH_TASK_NETWORK: cidrSchema.optional(),
+  BERTH_HOST_SUBNET_PREFIX: z.coerce.number().int().min(16).max(28).default(22),
+  BERTH_VXLAN_VNI: z.coerce.number().int().min(1).max(16_777_215).default(66),
+  BERTH_VXLAN_PORT: port.default(4789),
+  BERTH_PROTECTED_NETWORKS: list.pipe(z.array(cidrSchema)).default([]),
   BERTH_HEARTBEAT_MS: milliseconds.default(5_000),
   BERTH_HOST_UNREACHABLE_AFTER_MS: milliseconds.default(15_000),
   BERTH_HOST_LOST_AFTER_MS: milliseconds.default(300_000),
   BERTH_USAGE_INTERVAL_MS: milliseconds.default(300_000),
   BERTH_LEASE_MS: milliseconds.default(5_000),
   BERTH_RATE_LIMIT_PER_SECOND: z.coerce.number().int().min(1).default(200),
+  BERTH_LOG_STORE: z
+    .string()
+    .regex(/^(\/|s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/|$))/, 'must be a directory (/…) or s3://bucket/prefix')
+    .optional(),
+  BERTH_LOG_RETENTION_HOURS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(14 * 24),
+  BERTH_S3_ENDPOINT: z
+    .string()
+    .regex(/^https?:\/\//, 'must begin with http:// or https://')
+    .optional(),
+  BERTH_S3_REGION: z.string().min(1).default('us-east-1'),
   BERTH_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
 });
 
@@ -57,19 +83,48 @@ export type Config = Readonly<{
   roles: readonly (typeof roleNames)[number][];
   /** Name of this process among its equals; holder of leases. */
   replica: string;
-  http: Readonly<{ host: string; port: number; requestsPerSecond: number }>;
+  /** `origins`: pages of other sites that may open WebSockets, as `https://console.example.com`. */
+  http: Readonly<{ host: string; port: number; requestsPerSecond: number; origins: readonly string[] }>;
   /** `directUrl`: where agents reach this replica and no other, while `url` may be a load balancer's. */
+  /** Where the API is reached from outside; the issuer of tasks' identity tokens. */
+  publicUrl: string;
   gateway: Readonly<{ host: string; port: number; url: string; directUrl: string }>;
   pkiDir: string;
+  /** 32 bytes in base64, which open tenants' secrets. Null: `master.key` in `pkiDir`, made if it is missing. */
+  masterKeyFile: string | null;
   operatorKey: string | null;
   registry: Readonly<{ default: string; insecure: readonly string[]; authFile: string | null }>;
+  network: Readonly<{
+    /** Of which each host gets a subnet, by which tasks on different hosts reach each other. Null: hosts keep their own. */
+    taskNetwork: string | null;
+    /** Prefix length of a host's subnet. */
+    hostPrefix: number;
+    vni: number;
+    vxlanPort: number;
+    /** Where no task may connect to. */
+    protectedNetworks: readonly string[];
+  }>;
   heartbeatMs: number;
   hostUnreachableAfterMs: number;
   hostLostAfterMs: number;
   usageIntervalMs: number;
   leaseMs: number;
+  /** Where logs of ended tasks are kept; null: with their hosts, as long as those keep them. */
+  logs: Readonly<{ store: LogStoreConfig | null; retentionHours: number }>;
   logLevel: string;
 }>;
+
+export type LogStoreConfig =
+  | Readonly<{ kind: 'directory'; path: string }>
+  | Readonly<{ kind: 's3'; bucket: string; prefix: string; region: string; endpoint: string | null }>;
+
+function logStoreOf(e: z.output<typeof schema>): LogStoreConfig | null {
+  const { BERTH_LOG_STORE: place, BERTH_S3_REGION: region, BERTH_S3_ENDPOINT: endpoint = null } = e;
+  if (place === undefined) return null;
+  if (place.startsWith('/')) return Object.freeze({ kind: 'directory', path: place });
+  const [bucket = '', ...path] = place.slice('s3://'.length).split('/').filter(Boolean);
+  return Object.freeze({ kind: 's3', bucket, prefix: path.map((part) => `${part}/`).join(''), region, endpoint });
+}
 
 /** @throws Error with one line for each bad variable. */
 export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
@@ -84,7 +139,13 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     redisUrl: e.REDIS_URL ?? null,
     roles: Object.freeze(e.BERTH_ROLES),
     replica: e.BERTH_REPLICA,
-    http: Object.freeze({ host: e.BERTH_HTTP_HOST, port: e.BERTH_HTTP_PORT, requestsPerSecond: e.BERTH_RATE_LIMIT_PER_SECOND }),
+    http: Object.freeze({
+      host: e.BERTH_HTTP_HOST,
+      port: e.BERTH_HTTP_PORT,
+      requestsPerSecond: e.BERTH_RATE_LIMIT_PER_SECOND,
+      origins: Object.freeze(e.BERTH_ALLOWED_ORIGINS),
+    }),
+    publicUrl: e.BERTH_PUBLIC_URL ?? `http://${e.BERTH_HTTP_HOST}:${e.BERTH_HTTP_PORT}`,
     gateway: Object.freeze({
       host: e.BERTH_GATEWAY_HOST,
       port: e.BERTH_GATEWAY_PORT,
@@ -92,17 +153,26 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
       directUrl: e.BERTH_GATEWAY_DIRECT_URL ?? e.BERTH_GATEWAY_URL ?? `wss://127.0.0.1:${e.BERTH_GATEWAY_PORT}`,
     }),
     pkiDir: e.BERTH_PKI_DIR,
+    masterKeyFile: e.BERTH_MASTER_KEY_FILE ?? null,
     operatorKey: e.BERTH_OPERATOR_KEY ?? null,
     registry: Object.freeze({
       default: e.BERTH_DEFAULT_REGISTRY,
       insecure: Object.freeze(e.BERTH_INSECURE_REGISTRIES),
       authFile: e.BERTH_REGISTRY_AUTH_FILE ?? null,
     }),
+    network: Object.freeze({
+      taskNetwork: e.BERTH_TASK_NETWORK ?? null,
+      hostPrefix: e.BERTH_HOST_SUBNET_PREFIX,
+      vni: e.BERTH_VXLAN_VNI,
+      vxlanPort: e.BERTH_VXLAN_PORT,
+      protectedNetworks: Object.freeze(e.BERTH_PROTECTED_NETWORKS),
+    }),
     heartbeatMs: e.BERTH_HEARTBEAT_MS,
     hostUnreachableAfterMs: e.BERTH_HOST_UNREACHABLE_AFTER_MS,
     hostLostAfterMs: e.BERTH_HOST_LOST_AFTER_MS,
     usageIntervalMs: e.BERTH_USAGE_INTERVAL_MS,
     leaseMs: e.BERTH_LEASE_MS,
+    logs: Object.freeze({ store: logStoreOf(e), retentionHours: e.BERTH_LOG_RETENTION_HOURS }),
     logLevel: e.BERTH_LOG_LEVEL,
   });
 }

@@ -36,12 +36,13 @@ export interface PostOptions {
 export function postToGateway(
   gatewayUrl: string,
   path: string,
-  body: object,
+  body: object | Buffer,
   credentials: Credentials,
   options: PostOptions = {},
 ): Promise<unknown> {
   const { hostname, port } = new URL(gatewayUrl);
-  const payload = JSON.stringify(body);
+  const isBytes = Buffer.isBuffer(body);
+  const payload = isBytes ? body : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const sent = request(
       {
@@ -53,7 +54,7 @@ export function postToGateway(
         ...credentials,
         agent: options.agent ?? false,
         timeout: options.timeoutMs ?? patienceMs,
-        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
+        headers: { 'content-type': isBytes ? 'application/gzip' : 'application/json', 'content-length': Buffer.byteLength(payload) },
       },
       (response) => {
         let text = '';

@@ -4,6 +4,7 @@ import type { BackoffRange } from './backoff.js';
 import { renew } from './enrol.js';
 import { type GuestServices, type GuestSettings, startGuestServices } from './guest/guest.js';
 import type { Identity } from './identity.js';
+import { startLogShipping } from './log-shipping.js';
 import { keepRenewed } from './renewal.js';
 import { createSession } from './session.js';
 import type { Ground } from './task-loop.js';
@@ -46,6 +47,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     answering = startGuestServices({ settings: guest, gatewayUrl, runtime, state: journal.state, setProtection, clock, log, identity });
   }
   session.start();
+  const shipping = startLogShipping({ gatewayUrl, logs: runtime.endedLogs, state: journal.state, log, identity });
   const endRenewal = keepRenewed({ current: identity, renew: (current) => renew(gatewayUrl, current, name), store, log });
   return {
     get connected() {
@@ -53,6 +55,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     },
     async stop() {
       endRenewal();
+      await shipping.close();
       session.close();
       await answering?.close();
       await agent.close();

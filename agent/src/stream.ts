@@ -93,8 +93,9 @@ async function* logFrames(
 ): AsyncGenerator<LogStreamFrame> {
   const { kind, taskId, fromStart, ...rest } = request;
   const tail = fromStart ? null : request.tail;
-  for await (const lines of runtime.logs(taskId, { ...rest, tail, signal: ended })) {
-    for (let from = 0; from < lines.length; from += linesPerFrame) yield { lines: lines.slice(from, from + linesPerFrame) };
+  for await (const { from, lines } of runtime.logs(taskId, { ...rest, tail, signal: ended })) {
+    if (from) yield { from: { ...from }, lines: [] };
+    for (let at = 0; at < lines.length; at += linesPerFrame) yield { lines: lines.slice(at, at + linesPerFrame) };
   }
 }
 

@@ -70,6 +70,7 @@ export const errorCodes = {
   },
   security_group_in_use: { status: 409, retry: false, message: 'The security group {name} is used by {by}. Take it from there first.' },
   too_many: { status: 409, retry: false, message: 'There are {limit} {what} already, which is the most. Delete one first.' },
+  log_expired: { status: 410, retry: false, message: 'The log of this task was kept for {days} days after its end, and has been removed.' },
   ambiguous_id: { status: 409, retry: false, message: '{id} fits more than one {what}. Type more of it.' },
   rate_limited: { status: 429, retry: true, message: 'Too many requests. Try again in {seconds} s.' },
   unavailable: {

@@ -134,7 +134,9 @@ export const taskSchema = z
     cpuMillis: z.int().describe('What it has now.'),
     memoryMiB: z.int(),
     frozen: z.boolean().describe('Its processes are held; it keeps its memory.'),
-    adjustment: pendingAdjustmentSchema.nullable().describe('A size that was asked for, or a freeze or thaw, that does not hold yet or was refused.'),
+    adjustment: pendingAdjustmentSchema
+      .nullable()
+      .describe('A size that was asked for, or a freeze or thaw, that does not hold yet or was refused.'),
     host: z.object({ id: z.string(), name: z.string() }).nullable(),
     address: z.string().nullable().describe('The task’s own IPv4 address on its host.'),
     mac: z.string().nullable().describe('The hardware address that goes with it.'),
@@ -210,6 +212,21 @@ export const logQuerySchema = z.strictObject({
         'A log is capped: where lines were dropped that would have followed, a line on stderr that begins with `[berth:` says so.',
     ),
   since: z.iso.datetime().optional(),
+  until: z.iso.datetime().optional().describe('Only lines up to this time; with `follow`, the end comes then.'),
+  stream: z.enum(['stdout', 'stderr']).optional(),
+  grep: z
+    .string()
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe('Only lines with this text in them, as it is written. Long lines come in pieces of 8 KiB, each by itself.'),
+  cursor: z
+    .string()
+    .max(1000)
+    .optional()
+    .describe(
+      'Go on after a line: `cursor` of an answer before, or the id of an event. The lines after it come, at most `tail` of them, oldest first.',
+    ),
   follow: z
     .enum(['true', 'false'])
     .default('false')
@@ -232,7 +249,8 @@ export type LogLine = z.output<typeof logLineSchema>;
 export const logLinesSchema = z
   .object({
     items: z.array(logLineSchema),
-    truncated: z.boolean().describe('There were older lines than these that did not fit into one answer.'),
+    truncated: z.boolean().describe('There were more lines than fit into one answer: older ones, or after a `cursor` newer ones.'),
+    cursor: z.string().nullable().describe('Where to go on after these lines. Null when there is no log yet.'),
   })
   .meta({ id: 'LogLines' });
 

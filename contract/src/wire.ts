@@ -18,7 +18,7 @@ import { stopCodeSchema } from './task.js';
 import { containerStates, desiredStates, taskStates } from './task-state.js';
 
 export const protocolVersion = 1;
-export const agentPaths = { enrol: '/agent/enrol', renew: '/agent/renew', link: '/agent/link', streams: '/agent/streams/' } as const;
+export const agentPaths = { enrol: '/agent/enrol', renew: '/agent/renew', link: '/agent/link', streams: '/agent/streams/', logs: '/agent/logs/' } as const;
 export const maxFrameBytes = 8 * 1024 * 1024;
 
 const instant = z.iso.datetime();
@@ -252,8 +252,16 @@ export type GatewayFrame = z.output<typeof gatewayFrameSchema>;
 
 /** Frames on a log stream's own socket, agent to gateway; the agent closes it normally at the end. */
 export const logStreamFrameSchema = z.object({
+  from: z.record(z.string(), z.int().min(0)).optional(),
   lines: z.array(
-    z.object({ at: z.string(), container: z.string(), stream: z.enum(['stdout', 'stderr']), text: z.string(), partial: z.boolean(), end: z.int().min(0).optional() }),
+    z.object({
+      at: z.string(),
+      container: z.string(),
+      stream: z.enum(['stdout', 'stderr']),
+      text: z.string(),
+      partial: z.boolean(),
+      end: z.int().min(0).optional(),
+    }),
   ),
 });
 export type LogStreamFrame = z.output<typeof logStreamFrameSchema>;

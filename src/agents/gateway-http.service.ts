@@ -1,7 +1,18 @@
-// The two requests that agents make by HTTP: enrolment with a token, and renewal with the certificate that ends.
+// The requests that agents make by HTTP: enrolment with a token, and with their certificate its renewal and what tasks
+// of theirs want to know.
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { agentPaths, type CertificateResponse, enrolRequestSchema, type HostId, renewRequestSchema } from '@berth/contract';
+import {
+  agentPaths,
+  enrolRequestSchema,
+  guestPaths,
+  type HostId,
+  identityTokenRequestSchema,
+  namesRequestSchema,
+  renewRequestSchema,
+  storedLogLimits,
+  wholeLogSchema,
+} from '@berth/contract';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
@@ -10,18 +21,49 @@ import { LOGGER } from '../db/db.module.js';
 import { ApiError } from '../errors.js';
 import { invalidRequest, requireStorable } from '../http/invalid-request.js';
 import { knownError, problemOf, retryAfterOf } from '../http/problem.js';
+import { LogIntake, parseLogPath } from '../logs/log-intake.service.js';
 import { Enrolment } from './enrolment.service.js';
+import { GuestRequests } from './guest-requests.service.js';
 
 const bodyLimit = { bytes: 16 * 1024, text: '16 KiB' };
+const chunkLimit = { bytes: storedLogLimits.sentBytes, text: '1.25 MiB' };
+const listLimit = { bytes: 256 * 1024, text: '256 KiB' };
+
+/** All are POST. Enrolment alone comes without a host's certificate. */
+type Route = { readonly limiter: RateLimiterMemory } & (
+  | { readonly enrols: true }
+  | { answer(hostId: HostId, body: unknown): Promise<object> }
+);
 
 @Injectable()
 export class GatewayHttp {
   /** Making a certificate costs milliseconds of CPU. Secrets can't be guessed; this is about the load. */
-  private readonly limiter = new RateLimiterMemory({ points: 60, duration: 5 });
+  private readonly certificates = new RateLimiterMemory({ points: 60, duration: 5 });
+  /** A host asks for its tasks, which are many, and remembers what it was told. */
+  private readonly questions = new RateLimiterMemory({ points: 1000, duration: 5 });
+  /** A chunk is a MiB of log. */
+  private readonly uploads = new RateLimiterMemory({ points: 500, duration: 5 });
+  private readonly routes: Readonly<Record<string, Route>> = {
+    [agentPaths.enrol]: { limiter: this.certificates, enrols: true },
+    [agentPaths.renew]: {
+      limiter: this.certificates,
+      answer: (hostId, body) => this.enrolment.renew(hostId, check(renewRequestSchema, body).csr),
+    },
+    [guestPaths.identityToken]: {
+      limiter: this.questions,
+      answer: (hostId, body) => this.guests.identityToken(hostId, check(identityTokenRequestSchema, body)),
+    },
+    [guestPaths.names]: {
+      limiter: this.questions,
+      answer: (hostId, body) => this.guests.names(hostId, check(namesRequestSchema, body)),
+    },
+  };
 
   constructor(
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(Enrolment) private readonly enrolment: Enrolment,
+    @Inject(GuestRequests) private readonly guests: GuestRequests,
+    @Inject(LogIntake) private readonly logs: LogIntake,
   ) {}
 
   /** @param hostId of the caller's certificate, null if there was none. */
@@ -33,21 +75,26 @@ export class GatewayHttp {
     }
   }
 
-  private async dispatch(request: IncomingMessage, hostId: HostId | null): Promise<CertificateResponse> {
+  private async dispatch(request: IncomingMessage, hostId: HostId | null): Promise<object> {
     const path = (request.url ?? '').split('?')[0] ?? '';
     const method = request.method ?? '';
-    if (path !== agentPaths.enrol && path !== agentPaths.renew) throw new ApiError('route_not_found', { method, path: path.slice(0, 100) });
+    if (path.startsWith(agentPaths.logs) && method === 'POST') return this.takeLog(request, path, hostId);
+    const route = Object.hasOwn(this.routes, path) ? this.routes[path] : undefined;
+    if (!route) throw new ApiError('route_not_found', { method, path: path.slice(0, 100) });
     if (method !== 'POST') throw new ApiError('method_not_allowed', { method, path });
-    await this.spend(hostId ?? request.socket.remoteAddress ?? '');
-    if (path === agentPaths.enrol) return this.enrolment.enrol(check(enrolRequestSchema, await readJson(request)));
+    await spend(route.limiter, hostId ?? request.socket.remoteAddress ?? '');
+    if ('enrols' in route) return this.enrolment.enrol(check(enrolRequestSchema, await readJson(request)));
     if (!hostId) throw new ApiError('bad_host_certificate');
-    return this.enrolment.renew(hostId, check(renewRequestSchema, await readJson(request)).csr);
+    return route.answer(hostId, await readJson(request));
   }
 
-  private async spend(key: string): Promise<void> {
-    await this.limiter.consume(key).catch(() => {
-      throw new ApiError('rate_limited', { seconds: 5 }, { retryAfterSeconds: 5 });
-    });
+  private async takeLog(request: IncomingMessage, path: string, hostId: HostId | null): Promise<object> {
+    if (!hostId) throw new ApiError('bad_host_certificate');
+    await spend(this.uploads, hostId);
+    const place = parseLogPath(path);
+    if (!place) throw new ApiError('route_not_found', { method: 'POST', path: path.slice(0, 100) });
+    if (place.chunk) return this.logs.takeChunk(hostId, place, place.chunk, await readBody(request, chunkLimit));
+    return this.logs.finish(hostId, place.taskId, check(wholeLogSchema, await readJson(request, listLimit)));
   }
 
   private refuse(response: ServerResponse, thrown: unknown): void {
@@ -62,19 +109,30 @@ export class GatewayHttp {
   }
 }
 
-async function readJson(request: IncomingMessage): Promise<unknown> {
+async function spend(limiter: RateLimiterMemory, key: string): Promise<void> {
+  await limiter.consume(key).catch(() => {
+    throw new ApiError('rate_limited', { seconds: 5 }, { retryAfterSeconds: 5 });
+  });
+}
+
+async function readJson(request: IncomingMessage, limit = bodyLimit): Promise<unknown> {
+  const body = await readBody(request, limit);
+  try {
+    return JSON.parse(body.toString());
+  } catch (cause) {
+    throw new ApiError('malformed_body', { detail: (cause as Error).message.slice(0, 200) }, { cause });
+  }
+}
+
+async function readBody(request: IncomingMessage, limit: typeof bodyLimit): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > bodyLimit.bytes) throw new ApiError('body_too_large', { limit: bodyLimit.text });
+    if (size > limit.bytes) throw new ApiError('body_too_large', { limit: limit.text });
     chunks.push(chunk);
   }
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString());
-  } catch (cause) {
-    throw new ApiError('malformed_body', { detail: (cause as Error).message.slice(0, 200) }, { cause });
-  }
+  return Buffer.concat(chunks);
 }
 
 function check<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {

@@ -1,6 +1,6 @@
 // The agents that are connected to this replica, by host. Whoever wants something of a host asks here: a stream from a
 // host that is connected to another replica is asked for through that one, and the host dials this one.
-import { type DesiredTask, type HostId, type LogLine, logStreamFrameSchema, type OpenStream } from '@berth/contract';
+import { type DesiredTask, type HostId, type LogStreamFrame, logStreamFrameSchema, type OpenStream } from '@berth/contract';
 import { Inject, Injectable } from '@nestjs/common';
 import { Gauge } from 'prom-client';
 import type { WebSocket } from 'ws';
@@ -19,6 +19,7 @@ import { type SpecSource, toDesiredRunning } from './task-spec.js';
 export class HostLinks {
   readonly streams = new LogStreams();
   private readonly links = new Map<HostId, AgentLink>();
+  private readonly addListeners = new Set<(link: AgentLink) => void>();
   private newestEpoch = 0;
 
   constructor(
@@ -45,9 +46,16 @@ export class HostLinks {
   }
 
   /** One connection a host: the newer replaces the older, whose other end may be long gone. */
+  /** @returns what ends it. */
+  onAdd(listen: (link: AgentLink) => void): () => void {
+    this.addListeners.add(listen);
+    return () => this.addListeners.delete(listen);
+  }
+
   add(link: AgentLink): void {
     this.links.get(link.hostId)?.goodbye('replaced by a newer connection of this host');
     this.links.set(link.hostId, link);
+    for (const listen of this.addListeners) listen(link);
     // It may have been asked while it was not connected anywhere.
     for (const frame of this.streams.waitingFor(link.hostId)) link.request(frame);
     connectedAgents.set(this.links.size);
@@ -86,8 +94,8 @@ export class HostLinks {
    * @throws ApiError host_unreachable when the host is not connected here or does not open the stream within 10 s,
    * unavailable when it cannot.
    */
-  async openLogs(hostId: HostId, request: LogStreamRequest, signal: AbortSignal): Promise<AsyncIterable<LogLine[]>> {
-    return this.openFrames(hostId, { kind: 'logs', ...request }, logLinesFrame, signal);
+  async openLogs(hostId: HostId, request: LogStreamRequest, signal: AbortSignal): Promise<AsyncIterable<LogStreamFrame>> {
+    return this.openFrames(hostId, { kind: 'logs', ...request }, logStreamFrameSchema, signal);
   }
 
   /**
@@ -123,7 +131,5 @@ export interface RelayedStream {
   readonly hostId: HostId;
   readonly frame: OpenStream;
 }
-
-const logLinesFrame = logStreamFrameSchema.transform(({ lines }) => lines);
 
 const connectedAgents = new Gauge({ name: 'berth_connected_agents', help: 'Agents connected to this replica' });

@@ -4,9 +4,25 @@ import { Initial1764000000000 } from '../../migrations/1764000000000-initial.js'
 import { TaskNeeds1764100000000 } from '../../migrations/1764100000000-task-needs.js';
 import { HostDisks1764200000000 } from '../../migrations/1764200000000-host-disks.js';
 import { TaskLife1764300000000 } from '../../migrations/1764300000000-task-life.js';
-import { TaskAdjustments1764400000000 } from '../../migrations/1764400000000-task-adjustments.js';
+import { Secrets1764400000000 } from '../../migrations/1764400000000-secrets.js';
+import { TaskAdjustments1764450000000 } from '../../migrations/1764450000000-task-adjustments.js';
+import { StoredLogs1764460000000 } from '../../migrations/1764460000000-stored-logs.js';
+import { Networks1764500000000 } from '../../migrations/1764500000000-networks.js';
+import { ExecSessions1764700000000 } from '../../migrations/1764700000000-exec-sessions.js';
+import { TaskNames1764750000000 } from '../../migrations/1764750000000-task-names.js';
 
-export const migrations = [Initial1764000000000, TaskNeeds1764100000000, HostDisks1764200000000, TaskLife1764300000000, TaskAdjustments1764400000000];
+export const migrations = [
+  Initial1764000000000,
+  TaskNeeds1764100000000,
+  HostDisks1764200000000,
+  TaskLife1764300000000,
+  TaskAdjustments1764450000000,
+  StoredLogs1764460000000,
+  TaskNames1764750000000,
+  Secrets1764400000000,
+  Networks1764500000000,
+  ExecSessions1764700000000,
+];
 
 export function dataSourceOptions(databaseUrl: string, poolSize: number) {
   return {

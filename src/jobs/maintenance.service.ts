@@ -2,6 +2,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { LOGGER } from '../db/db.module.js';
+import { LogRetention } from '../logs/log-retention.service.js';
 import { MaintenanceStore } from './maintenance.store.js';
 
 /** As long as the API promises that a request with an Idempotency-Key can be repeated. */
@@ -11,12 +12,14 @@ const hostTokenHours = 24;
 export interface Swept {
   readonly idempotencyKeys: number;
   readonly hostTokens: number;
+  readonly logs: number;
 }
 
 @Injectable()
 export class Maintenance {
   constructor(
     @Inject(MaintenanceStore) private readonly store: MaintenanceStore,
+    @Inject(LogRetention) private readonly logs: LogRetention,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -24,8 +27,9 @@ export class Maintenance {
     const swept = {
       idempotencyKeys: await this.store.deleteIdempotencyKeys(idempotencyHours),
       hostTokens: await this.store.deleteHostTokens(hostTokenHours),
+      logs: await this.logs.sweep(),
     };
-    if (swept.idempotencyKeys + swept.hostTokens > 0) this.logger.info(swept, 'swept what is over');
+    if (swept.idempotencyKeys + swept.hostTokens + swept.logs > 0) this.logger.info(swept, 'swept what is over');
     return swept;
   }
 }

@@ -43,6 +43,7 @@ export function pathsOf({ dataDirectory }: Pick<Settings, 'dataDirectory'>) {
     secrets: at('secrets'),
     build: at('build'),
     logs: at('log'),
+    taskLogs: at('task-logs'),
     run: at('run'),
   } as const;
 }
@@ -111,6 +112,7 @@ export function controlPlaneCommand(settings: Settings, databaseUrl: string, ope
       BERTH_GATEWAY_PORT: String(ports.gateway),
       BERTH_PKI_DIR: pathsOf(settings).pki,
       BERTH_OPERATOR_KEY: operatorKey,
+      BERTH_LOG_STORE: settings.environment.BERTH_LOG_STORE ?? pathsOf(settings).taskLogs,
       ...registryEnvironment(settings),
     },
   };

@@ -5,7 +5,7 @@ import type { FastifyReply } from 'fastify';
 import { type Caller, CurrentCaller, CurrentTenant, RequireRole } from '../accounts/caller.js';
 import { type ServerEvent, sendEvents } from '../http/event-stream.js';
 import { OpenStreams } from '../http/open-streams.service.js';
-import { resumeFrom } from './resume.js';
+import { parseLogCursor } from './log-cursor.js';
 import { TaskLogs } from './task-logs.service.js';
 import { toApiTask } from './task-view.js';
 import { TaskWatch } from './task-watch.service.js';
@@ -27,9 +27,10 @@ export class TaskStreamsController {
     summary: 'Read a task’s output',
     description:
       'A list, or with `follow=true` (or `Accept: text/event-stream`) server-sent events: one LogLine each, then `event: end` with how the task ended. ' +
-      'A break is `event: error`; connect again with `Last-Event-ID` to go on after the last line.',
+      'A break is `event: error`; connect again with `Last-Event-ID` (or `cursor`) to go on exactly after the last line. ' +
+      'Logs of ended tasks are kept in the log store for a time that the operator sets, also when their host is gone.',
   })
-  @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'Only lines after this one.', schema: { type: 'string' } })
+  @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'Only lines after the event of this id.', schema: { type: 'string' } })
   @ApiOkResponse({ standardSchema: logLinesSchema, description: 'The newest lines, oldest of them first.' })
   async getTaskLogs(
     @CurrentTenant() tenant: TenantId,
@@ -46,8 +47,9 @@ export class TaskStreamsController {
         await reply.send(await this.logs.list(tenant, id, query, signal));
         return;
       }
-      const { since, after } = resumeFrom(lastEventId, query.since);
-      await sendEvents(reply, await this.logs.follow(tenant, id, { ...query, since }, after, signal), signal);
+      // What a browser sends by itself when it connects again; one that is no cursor is somebody else's.
+      const cursor = lastEventId !== undefined && parseLogCursor(lastEventId) ? lastEventId : query.cursor;
+      await sendEvents(reply, await this.logs.follow(tenant, id, { ...query, cursor }, signal), signal);
     } finally {
       done();
     }

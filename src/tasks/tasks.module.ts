@@ -4,6 +4,7 @@ import { AccountsModule } from '../accounts/accounts.module.js';
 import { AgentsModule } from '../agents/agents.module.js';
 import { BillingModule } from '../billing/billing.module.js';
 import { HttpModule } from '../http/http.module.js';
+import { LogsModule } from '../logs/logs.module.js';
 import { ExecSessions } from './exec-sessions.service.js';
 import { ExecSessionsStore } from './exec-sessions.store.js';
 import { ImageCatalog } from './image-catalog.service.js';
@@ -32,7 +33,7 @@ import { TasksService } from './tasks.service.js';
 import { TasksStore } from './tasks.store.js';
 
 @Module({
-  imports: [AccountsModule, AgentsModule, BillingModule, HttpModule],
+  imports: [AccountsModule, AgentsModule, BillingModule, HttpModule, LogsModule],
   controllers: [
     TasksController,
     TaskAdjustmentsController,

@@ -20,7 +20,7 @@ const exits: { taskId: TaskId; container: string; exit: Exit }[] = [];
 async function collect(taskId: TaskId, request: object): Promise<LogLine[]> {
   const lines: LogLine[] = [];
   const whole = { container: null, tail: 1000, since: null, until: null, grep: null, stream: null, from: null, follow: false, signal: new AbortController().signal, ...request };
-  for await (const batch of runtime.logs(taskId, whole)) lines.push(...batch);
+  for await (const batch of runtime.logs(taskId, whole)) lines.push(...batch.lines);
   return lines;
 }
 

@@ -1,9 +1,9 @@
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseLogLine } from '@berth/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { logFileName } from '../runtime/log-files.js';
-import { parseLogLine } from '../runtime/log-format.js';
 import { boundedPieces, ContainerLog, longestLine, piecesOf } from './container-log.js';
 
 const at = new Date('2026-01-02T03:04:05.678Z');

@@ -10,6 +10,7 @@ import { compiledFilters } from './compiled-filter.js';
 import { crunInside } from './crun-inside.js';
 import { disks } from './disk.js';
 import { diskWatch } from './disk-watch.js';
+import { endedLogs } from './ended-logs.js';
 import { type ExitWatch, watchExits } from './exits.js';
 import { inspectHost } from './facts.js';
 import { freezeGroup } from './freezer.js';
@@ -231,6 +232,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       const isOver = () => !namesIn(paths.tasks).includes(taskId);
       return taskLogs(paths, taskId, request, isOver);
     },
+    endedLogs: endedLogs(paths),
     taskStats: stats.counters,
     statsHistory: stats.history,
     outdated,

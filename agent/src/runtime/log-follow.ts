@@ -2,8 +2,8 @@
 // that stops reading costs a file position and nothing else. What was taken away before it could be read is said in a
 // line of its own.
 import { closeSync, openSync, readSync } from 'node:fs';
+import { gapLine, maxLineBytes, type PlacedLine, parseLogLine } from '@berth/contract';
 import { fileAt, readLogFiles } from './log-files.js';
-import { gapLine, maxLineBytes, type PlacedLine, parseLogLine } from './log-format.js';
 
 const blockBytes = 64 * 1024;
 /** Times of files lag behind those in them by a tick of the kernel; a second is more than any. */

@@ -1,8 +1,8 @@
 // The newest lines of one container, read from the end of its files backwards, so that a long log costs no more than
 // the lines that are asked for.
 import { type FileHandle, open } from 'node:fs/promises';
+import { type LogFilter, type PlacedLine, parseLogLine } from '@berth/contract';
 import type { LogFile } from './log-files.js';
-import { type LogFilter, type PlacedLine, parseLogLine } from './log-format.js';
 
 const blockBytes = 64 * 1024;
 /** What one answer may hold of one container, whatever the number of lines. */
@@ -10,7 +10,7 @@ const maxTailBytes = 8 * 1024 * 1024;
 const newline = 0x0a;
 
 export interface Tail {
-  readonly lines: PlacedLine[];
+  readonly lines: (PlacedLine & { readonly begin: number })[];
   /** Where in the log whoever follows goes on. */
   readonly end: number;
 }
@@ -20,7 +20,7 @@ export interface Tail {
  * @param matches the search goes on, beyond lines that do not, to the first line that is older than asked for.
  */
 export async function readTail(files: readonly LogFile[], container: string, limit: number, matches: LogFilter): Promise<Tail> {
-  const found: PlacedLine[] = [];
+  const found: Tail['lines'] = [];
   let budget = maxTailBytes;
   let end: number | null = null;
   const newest = files.at(-1);
@@ -32,14 +32,14 @@ export async function readTail(files: readonly LogFile[], container: string, lim
       const whole = file === newest ? await endOfLastLine(handle, size) : size;
       end ??= file.start + whole;
       if (limit === 0) break;
-      for await (const { text, end: lineEnd } of linesBackwards(handle, whole)) {
+      for await (const { text, begin, end: lineEnd } of linesBackwards(handle, whole)) {
         const line = parseLogLine(text, container);
         if (!line) continue;
         if (matches.isTooOld(line)) return { lines: found.reverse(), end };
         if (!matches.accepts(line)) continue;
         budget -= text.length;
         if (found.length >= limit || budget < 0) return { lines: found.reverse(), end };
-        found.push({ ...line, end: file.start + lineEnd });
+        found.push({ ...line, begin: file.start + begin, end: file.start + lineEnd });
       }
     } finally {
       await handle.close();
@@ -56,8 +56,8 @@ async function endOfLastLine(file: FileHandle, size: number): Promise<number> {
   return last < 0 ? size - block.length : size - block.length + last + 1;
 }
 
-/** Each with the place after its end. `end` must be such a place. */
-async function* linesBackwards(file: FileHandle, end: number): AsyncGenerator<{ text: string; end: number }> {
+/** Each with the places of its beginning and after its end. `end` must be such a place. */
+async function* linesBackwards(file: FileHandle, end: number): AsyncGenerator<{ text: string; begin: number; end: number }> {
   let position = end;
   /** What was read of the line whose beginning is not; it ends with its newline at `restEnd`. */
   let rest: Buffer = Buffer.alloc(0);
@@ -70,7 +70,7 @@ async function* linesBackwards(file: FileHandle, end: number): AsyncGenerator<{ 
     let until = length;
     for (let at = block.lastIndexOf(newline); at >= 0; at = at > 0 ? block.lastIndexOf(newline, at - 1) : -1) {
       const line = Buffer.concat([block.subarray(at + 1, until), rest]);
-      if (line.length > 0) yield { text: withoutEnd(line), end: restEnd };
+      if (line.length > 0) yield { text: withoutEnd(line), begin: position + at + 1, end: restEnd };
       rest = Buffer.alloc(0);
       until = at + 1;
       restEnd = position + until;
@@ -78,7 +78,7 @@ async function* linesBackwards(file: FileHandle, end: number): AsyncGenerator<{ 
     // A line longer than a block is no line of the keeper's: only its beginning is kept.
     rest = Buffer.concat([block.subarray(0, until), rest]).subarray(0, blockBytes);
   }
-  if (rest.length > 0) yield { text: withoutEnd(rest), end: restEnd };
+  if (rest.length > 0) yield { text: withoutEnd(rest), begin: 0, end: restEnd };
 }
 
 function withoutEnd(line: Buffer): string {

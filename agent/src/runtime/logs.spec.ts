@@ -2,11 +2,10 @@
 import { appendFile, mkdtemp, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { LogLine, TaskId } from '@berth/contract';
+import { type LogLine, logFilter, mergeByTime, type PlacedLine, parseLogLine, type TaskId } from '@berth/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fileAt, logFileName, readLogFiles } from './log-files.js';
 import { LogFollower } from './log-follow.js';
-import { logFilter, mergeByTime, type PlacedLine, parseLogLine } from './log-format.js';
 import { logsToRemove } from './log-rotation.js';
 import { readTail } from './log-tail.js';
 import { taskLogs } from './logs.js';
@@ -180,7 +179,7 @@ describe('taskLogs', () => {
   const request = { container: null, tail: null, from: null, ...everything, follow: false, signal: new AbortController().signal };
   const read = async (more: Partial<LogRequest> = {}) => {
     const lines: PlacedLine[] = [];
-    for await (const batch of taskLogs(paths, 'x' as TaskId, { ...request, ...more }, () => true)) lines.push(...batch);
+    for await (const batch of taskLogs(paths, 'x' as TaskId, { ...request, ...more }, () => true)) lines.push(...batch.lines);
     return lines;
   };
 
@@ -240,11 +239,12 @@ describe('mergeByTime', () => {
 
 describe('logsToRemove', () => {
   const limits = { maxContainerBytes: 1, files: 1, retentionMs: 100, maxTotalBytes: 1000 };
-  const log = (taskId: string, bytes: number, lastWriteMs: number) => ({ taskId, bytes, lastWriteMs });
+  const log = (taskId: string, bytes: number, lastWriteMs: number, isStored = false) => ({ taskId, bytes, lastWriteMs, isStored });
 
   it.each([
     ['those past their time', [log('old', 1, 800), log('new', 1, 950)], ['old']],
     ['the oldest while all are too large', [log('c', 500, 990), log('a', 500, 970), log('b', 500, 980)], ['a']],
+    ['those that are stored, but not at once', [log('a', 1, -700_000, true), log('b', 1, 999, true)], ['a']],
     ['none that fits and is young', [log('a', 500, 970), log('b', 500, 980)], []],
   ])('names %s', (_what, logs, gone) => {
     expect(logsToRemove(logs, limits, 1000)).toEqual(gone);

@@ -1,10 +1,9 @@
 // Answers requests for log lines of a task, live or ended, and follows it to its end.
 import { type FSWatcher, watch } from 'node:fs';
-import type { TaskId } from '@berth/contract';
+import { type LogBatch, logFilter, mergeByTime, mergeUntilOneEnds, type PlacedLine, type TaskId } from '@berth/contract';
 import { containersWithLogs, readLogFiles } from './log-files.js';
 import { LogFollower } from './log-follow.js';
-import { logFilter, mergeByTime, mergeUntilOneEnds, type PlacedLine } from './log-format.js';
-import { readTail } from './log-tail.js';
+import { readTail, type Tail } from './log-tail.js';
 import type { Paths } from './paths.js';
 import type { LogRequest } from './runtime.js';
 
@@ -17,7 +16,7 @@ export async function* taskLogs(
   taskId: TaskId,
   request: LogRequest,
   isOver: () => boolean,
-): AsyncGenerator<PlacedLine[]> {
+): AsyncGenerator<LogBatch> {
   const directory = paths.task(taskId).logs;
   const matches = logFilter(request);
   const followers: Followers = new Map();
@@ -29,20 +28,22 @@ export async function* taskLogs(
   try {
     for (const [container, position] of Object.entries(request.from ?? {})) newFollower(container, position);
     if (request.tail !== null && request.from === null) {
-      const tails: PlacedLine[][] = [];
+      const tails: (Tail & { readonly container: string })[] = [];
       for (const container of asked(directory, request.container)) {
         const tail = await readTail(readLogFiles(directory, container), container, request.tail, matches);
-        tails.push(tail.lines);
+        tails.push({ container, ...tail });
         newFollower(container, tail.end);
       }
-      yield* inBatches(request.tail > 0 ? mergeByTime(tails).slice(-request.tail) : []);
+      const lines = request.tail > 0 ? mergeByTime(tails.map((tail) => tail.lines)).slice(-request.tail) : [];
+      yield { from: beginnings(tails, lines), lines: [] };
+      yield* inBatches(lines);
       if (!request.follow) return;
     }
     const isPast = () => matches.untilMs !== null && Date.now() > matches.untilMs;
     const ends = () => !request.follow || isOver() || isPast();
     for await (const lines of readOn(directory, followers, newFollower, request, ends)) {
       const accepted = lines.filter((line) => !matches.isTooOld(line) && matches.accepts(line));
-      if (accepted.length > 0) yield accepted;
+      if (accepted.length > 0) yield { lines: accepted };
     }
   } finally {
     for (const { follower } of followers.values()) follower.close();
@@ -122,6 +123,16 @@ function asked(directory: string, only: string | null): string[] {
   return containersWithLogs(directory).filter((container) => only === null || container === only);
 }
 
-function* inBatches(lines: readonly PlacedLine[]): Generator<PlacedLine[]> {
-  for (let at = 0; at < lines.length; at += linesPerBatch) yield lines.slice(at, at + linesPerBatch);
+/** Where each container's lines begin that are shown: at the end of its log if none are. */
+function beginnings(tails: readonly (Tail & { readonly container: string })[], shown: readonly PlacedLine[]): Record<string, number> {
+  return Object.fromEntries(
+    tails.map(({ container, lines, end }) => {
+      const count = shown.filter((line) => line.container === container).length;
+      return [container, count === 0 ? end : (lines[lines.length - count]?.begin ?? end)];
+    }),
+  );
+}
+
+function* inBatches(lines: readonly PlacedLine[]): Generator<LogBatch> {
+  for (let at = 0; at < lines.length; at += linesPerBatch) yield { lines: lines.slice(at, at + linesPerBatch) };
 }

@@ -9,14 +9,15 @@ import type {
   ContainerSpec,
   HealthCheck,
   HostNetwork,
+  LogBatch,
   NetworkState,
   StatsSample,
   StopCode,
   TaskId,
   TaskSpec,
 } from '@berth/contract';
+import type { EndedLogs } from './ended-logs.js';
 import type { Inside } from './inside.js';
-import type { PlacedLine } from './log-format.js';
 import type { TaskCounters } from './stats-rates.js';
 
 export interface HostFacts {
@@ -126,7 +127,9 @@ export interface Runtime {
    * Lines of a live or ended task, oldest first; ends at the last line, or with the task when following. Where the log's
    * cap took lines that would have followed, a line on stderr says so.
    */
-  logs(taskId: TaskId, request: LogRequest): AsyncIterable<PlacedLine[]>;
+  logs(taskId: TaskId, request: LogRequest): AsyncIterable<LogBatch>;
+  /** Logs that have to go into the log store. */
+  readonly endedLogs: EndedLogs;
   /** What the task and each of its containers have used until now; null when nothing of it is on the host. */
   taskStats(taskId: TaskId): TaskCounters | null;
   /** What it used in the last hour, oldest first; kept in memory only. */

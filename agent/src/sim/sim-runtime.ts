@@ -1,12 +1,21 @@
 // The runtime port without containers, for thousands of tasks in one process. A task's command says what its container
 // does (behaviour.ts); how long a start takes is given.
 import { once } from 'node:events';
-import type { Capacity, ContainerSpec, LogLine, TaskId, TaskSpec } from '@berth/contract';
+import {
+  type Capacity,
+  type ContainerSpec,
+  type LogBatch,
+  type LogLine,
+  logFilter,
+  type PlacedLine,
+  type TaskId,
+  type TaskSpec,
+} from '@berth/contract';
 import type { Clock } from '../clock.js';
 import { toInstant } from '../instant.js';
-import { logFilter, type PlacedLine } from '../runtime/log-format.js';
 import { AdjustRefusedError, type Exit, type LogRequest, type Runtime, type RuntimeListeners, TaskStartError } from '../runtime/runtime.js';
 import { behaviourOf } from './behaviour.js';
+import { simEndedLogs } from './sim-ended-logs.js';
 import { simInside } from './sim-inside.js';
 import { addLine, newSimMachine, type SimContainer, type SimMachine } from './sim-machine.js';
 import { simCounters, simMemoryMiB } from './sim-stats.js';
@@ -128,6 +137,7 @@ export function createSimRuntime({ bootId, capacity, clock, startDelayMs, machin
       machine.drop(taskId);
     },
     logs: (taskId, request) => simLogs(machine, taskId, request),
+    endedLogs: simEndedLogs(machine),
     taskStats: (taskId) => simCounters(taskId, [...(machine.containers.get(taskId)?.values() ?? [])], clock.now()),
     statsHistory: () => [],
     inside: simInside(machine),
@@ -150,7 +160,7 @@ async function abortOf(signal: AbortSignal): Promise<never> {
   throw signal.reason;
 }
 
-async function* simLogs(machine: SimMachine, taskId: TaskId, request: LogRequest): AsyncGenerator<PlacedLine[]> {
+async function* simLogs(machine: SimMachine, taskId: TaskId, request: LogRequest): AsyncGenerator<LogBatch> {
   const { container, tail, from, follow, signal } = request;
   const matches = logFilter(request);
   const isAsked = (line: PlacedLine) =>
@@ -161,11 +171,13 @@ async function* simLogs(machine: SimMachine, taskId: TaskId, request: LogRequest
   const lines = () => placed(machine.logs.get(taskId) ?? []).filter(isAsked);
   let given = lines().length;
   const first = from === null ? tail : null;
-  if (first !== 0 && given > 0) yield lines().slice(-(first ?? given));
+  const shown = first === 0 ? [] : lines().slice(-(first ?? given));
+  if (first !== null) yield { from: beginnings(placed(machine.logs.get(taskId) ?? []), shown), lines: [] };
+  if (shown.length > 0) yield { lines: shown };
   while (follow && !signal.aborted) {
     const more = lines().slice(given);
     given += more.length;
-    if (more.length > 0) yield more;
+    if (more.length > 0) yield { lines: more };
     if (!machine.containers.has(taskId)) return;
     await new Promise((resolve) => setTimeout(resolve, followEveryMs));
   }
@@ -179,4 +191,10 @@ function placed(lines: readonly LogLine[]): PlacedLine[] {
     counts.set(line.container, end);
     return { ...line, end };
   });
+}
+
+function beginnings(all: readonly PlacedLine[], shown: readonly PlacedLine[]): Record<string, number> {
+  const names = [...new Set(all.map(({ container }) => container))];
+  const of = (lines: readonly PlacedLine[], name: string) => lines.filter(({ container }) => container === name);
+  return Object.fromEntries(names.map((name) => [name, of(all, name).length - of(shown, name).length]));
 }

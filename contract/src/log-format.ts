@@ -1,6 +1,6 @@
-// The keeper's log lines: `TIME STREAM F|P TEXT`, where P says that the line goes on in the next one.
-import type { LogLine } from '@berth/contract';
-import type { LogRequest } from './runtime.js';
+// Log lines as hosts write them and the log store keeps them: `TIME STREAM F|P TEXT`, where P says that the line goes on
+// in the next one.
+import type { LogLine } from './task.js';
 
 /** A line is cut here. The keeper itself breaks lines at 8 KiB; more can only be a damaged file. */
 export const maxLineBytes = 64 * 1024;
@@ -21,7 +21,20 @@ export function timeOf(line: LogLine): number {
 /** A line and the place in its container's log right after it: whoever has read it goes on there. */
 export type PlacedLine = LogLine & { readonly end: number };
 
-/** What a reader wants of a log. Pure. */
+/** Lines as they are read. `from`: where that began, by container; said once and first, where it was not the beginning. */
+export interface LogBatch {
+  readonly from?: Readonly<Record<string, number>> | undefined;
+  readonly lines: readonly PlacedLine[];
+}
+
+/** Which lines are wanted; null: no matter. `grep`: with this text in them. */
+export interface LogSelection {
+  readonly since: string | null;
+  readonly until: string | null;
+  readonly grep: string | null;
+  readonly stream: LogLine['stream'] | null;
+}
+
 export interface LogFilter {
   readonly sinceMs: number | null;
   readonly untilMs: number | null;
@@ -30,7 +43,7 @@ export interface LogFilter {
   accepts(line: LogLine): boolean;
 }
 
-export function logFilter({ since, until, grep, stream }: Pick<LogRequest, 'since' | 'until' | 'grep' | 'stream'>): LogFilter {
+export function logFilter({ since, until, grep, stream }: LogSelection): LogFilter {
   const sinceMs = since === null ? null : Date.parse(since);
   const untilMs = until === null ? null : Date.parse(until);
   return {

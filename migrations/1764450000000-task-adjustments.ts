@@ -1,7 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /** What can be changed about a running task: its size, and whether it is frozen (contract/src/adjust.ts). */
-export class TaskAdjustments1764400000000 implements MigrationInterface {
+export class TaskAdjustments1764450000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
       -- cpu_millis and memory_mib are what the task holds on its host for placement: never less than what it has and than
