@@ -141,6 +141,8 @@ export async function startGateway(): Promise<TestGateway> {
   }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // There is no log store here.
+    if (request.url?.startsWith(agentPaths.logs)) return respond(response, 404, { message: 'no log store' });
     const body: unknown = JSON.parse(await bodyOf(request));
     if (request.url === agentPaths.enrol) {
       const { token, csr } = enrolRequestSchema.parse(body);
