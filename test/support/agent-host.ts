@@ -109,7 +109,7 @@ function testEnvironment(gateway: TestGateway, dataDirectory: string, settings: 
     BERTH_AGENT_UID_BASE: '1700000000',
     BERTH_AGENT_POOL_SIZE: '4',
     BERTH_GATEWAY_URL: gateway.url,
-    BERTH_LOG_LEVEL: 'warn',
+    BERTH_LOG_LEVEL: 'error',
     ...settings,
   };
 }
