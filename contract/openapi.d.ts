@@ -4,6 +4,46 @@
  */
 
 export interface paths {
+    "/.well-known/jwks.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The public keys of tasks’ identity tokens
+         * @description A JSON Web Key Set (RFC 7517).
+         */
+        get: operations["publicKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/.well-known/openid-configuration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who signs tasks’ identity tokens, and how
+         * @description OpenID Connect Discovery 1.0.
+         */
+        get: operations["discovery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/docs": {
         parameters: {
             query?: never;
@@ -166,6 +206,98 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List secrets and configuration, by name
+         * @description Without values.
+         */
+        get: operations["listSecrets"];
+        put?: never;
+        /**
+         * Keep a secret, or configuration
+         * @description Containers get it by their definition’s secrets, secretFiles and environmentFiles. The value is never shown again if it is sensitive.
+         */
+        post: operations["createSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/secrets/{secretName}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a secret
+         * @description With the value of its newest version only if it is not sensitive.
+         */
+        get: operations["getSecret"];
+        /**
+         * Make a new version of a secret
+         * @description Tasks that run keep what they have; new ones get this.
+         */
+        put: operations["putSecret"];
+        post?: never;
+        /**
+         * Delete a secret
+         * @description With all versions, for good. Tasks that run keep what they have.
+         */
+        delete: operations["deleteSecret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/security-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List security groups, by name */
+        get: operations["listSecurityGroups"];
+        put?: never;
+        /** Make a security group */
+        post: operations["createSecurityGroup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/security-groups/{securityGroup}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a security group, by name */
+        get: operations["getSecurityGroup"];
+        put?: never;
+        post?: never;
+        /** Delete a security group that no task is in and no rule names */
+        delete: operations["deleteSecurityGroup"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a security group
+         * @description Running tasks have the new rules within a second. Connections that are open stay open.
+         */
+        patch: operations["updateSecurityGroup"];
+        trace?: never;
+    };
     "/v1/task-definitions": {
         parameters: {
             query?: never;
@@ -249,7 +381,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Resize a running task
+         * @description Changes CPU and memory while it runs, and what it costs from that moment on. Waits for the host’s answer up to 8 s; after that `adjustment` in the answer is pending, and the host does it as soon as it can.
+         */
+        patch: operations["resizeTask"];
         trace?: never;
     };
     "/v1/tasks/{taskId}/cost": {
@@ -292,6 +428,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tasks/{taskId}/freeze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Freeze a task
+         * @description Holds all of its processes where they are; it keeps its memory, address and host. Repeating it changes nothing.
+         */
+        post: operations["freezeTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tasks/{taskId}/logs": {
         parameters: {
             query?: never;
@@ -301,9 +457,69 @@ export interface paths {
         };
         /**
          * Read a task’s output
-         * @description A list, or with `follow=true` (or `Accept: text/event-stream`) server-sent events: one LogLine each, then `event: end` with how the task ended. A break is `event: error`; connect again with `Last-Event-ID` to go on after the last line.
+         * @description A list, or with `follow=true` (or `Accept: text/event-stream`) server-sent events: one LogLine each, then `event: end` with how the task ended. A break is `event: error`; connect again with `Last-Event-ID` (or `cursor`) to go on exactly after the last line. Logs of ended tasks are kept in the log store for a time that the operator sets, also when their host is gone.
          */
         get: operations["getTaskLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{taskId}/signal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a signal to a task
+         * @description To the first process of one container, or of each that runs. Sent once; nothing is sent later if the host can’t be reached.
+         */
+        post: operations["signalTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{taskId}/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what a task uses
+         * @description One sample, or with `stream=true` (or `Accept: text/event-stream`) server-sent events: one sample a second, then `event: end` with how the task ended. A break is `event: error`.
+         */
+        get: operations["getTaskStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{taskId}/stats/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what a task used in the last hour
+         * @description A sample every ten seconds, for charts. Only while it runs; the host begins anew when its agent is restarted.
+         */
+        get: operations["getTaskStatsHistory"];
         put?: never;
         post?: never;
         delete?: never;
@@ -326,6 +542,26 @@ export interface paths {
          * @description Asks it to stop. Repeating it changes nothing.
          */
         post: operations["stopTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{taskId}/thaw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Thaw a frozen task
+         * @description Lets its processes go on. Repeating it changes nothing.
+         */
+        post: operations["thawTask"];
         delete?: never;
         options?: never;
         head?: never;
@@ -446,6 +682,12 @@ export interface components {
             items: components["schemas"]["ApiKey"][];
             nextCursor: string | null;
         };
+        Capabilities: {
+            /** @description Of NET_RAW, SYS_PTRACE, DAC_READ_SEARCH, AUDIT_WRITE, and of the default ones after a drop of ALL. */
+            add?: string[];
+            /** @description ALL, or any by name; what is added is added after this. */
+            drop?: string[];
+        };
         ContainerDefinition: {
             /** @description Unique within the task. */
             name: string;
@@ -480,16 +722,55 @@ export interface components {
              * @default true
              */
             init?: boolean;
-            /**
-             * @description Default: the image’s STOPSIGNAL, else SIGTERM.
-             * @enum {string}
-             */
-            stopSignal?: "SIGTERM" | "SIGINT" | "SIGQUIT" | "SIGHUP" | "SIGUSR1" | "SIGUSR2" | "SIGWINCH" | "SIGKILL" | "SIGRTMIN+3";
+            /** @description Default: the task’s name, else the first part of its id. */
+            hostname?: string;
+            /** @description For programs that look at containers; Berth itself does nothing with them. */
+            labels?: {
+                [key: string]: string;
+            };
+            /** @description A terminal as standard input, output and error. Default: no. */
+            tty?: boolean;
+            /** @description Never more than the host itself has: see its attribute `ulimits`. */
+            ulimits?: components["schemas"]["Ulimit"][];
+            /** @description Directories in memory, empty at the start. */
+            tmpfs?: components["schemas"]["Tmpfs"][];
+            /** @description Size of /dev/shm. Default: 64. */
+            shmSizeMiB?: number;
+            /** @description Kernel settings of the container’s own. Those of net.* hold for the whole task. */
+            sysctls?: {
+                [key: string]: string;
+            };
+            /** @description Further lines of /etc/hosts. */
+            extraHosts?: components["schemas"]["ExtraHost"][];
+            dns?: components["schemas"]["Dns"];
+            /** @description Of a container that begins as root; another user has none. */
+            capabilities?: components["schemas"]["Capabilities"];
+            /** @description Seconds from its start in which it must become what others wait for (`dependsOn`), else the task stops. Left out: no limit. */
+            startTimeoutSeconds?: number;
+            /** @description Start only when each of these holds. Containers without a dependency start at once, side by side. */
+            dependsOn?: components["schemas"]["ContainerDependency"][];
+            healthCheck?: components["schemas"]["HealthCheck"];
+            restartPolicy?: components["schemas"]["RestartPolicy"];
+            /** @description Where the task’s volumes are seen. */
+            mountPoints?: components["schemas"]["MountPoint"][];
+            /** @description Variables of the environment, over all others. */
+            secrets?: components["schemas"]["SecretVariable"][];
+            /** @description Read-only files in memory. */
+            secretFiles?: components["schemas"]["SecretFile"][];
+            /** @description Secrets whose text is lines of NAME=value; blank lines and those that begin with # count for nothing. `environment` goes over them. */
+            environmentFiles?: string[];
+            /** @description Default: the image’s STOPSIGNAL, else SIGTERM. */
+            stopSignal?: string;
             /**
              * @description Seconds between the stop signal and SIGKILL.
              * @default 30
              */
             stopTimeoutSeconds?: number;
+        };
+        ContainerDependency: {
+            container: string;
+            /** @enum {string} */
+            condition: "START" | "COMPLETE" | "SUCCESS" | "HEALTHY";
         };
         ContainerOverride: {
             name: string;
@@ -498,6 +779,10 @@ export interface components {
             environment?: {
                 [key: string]: string;
             };
+        };
+        ContainerStats: {
+            name: string;
+            stats: components["schemas"]["GroupStats"];
         };
         ContainerStatus: {
             name: string;
@@ -512,6 +797,19 @@ export interface components {
             reason: string | null;
             startedAt: string | null;
             finishedAt: string | null;
+            /** @description How often it was started again by its restart policy. What is above is of the newest attempt. */
+            restartCount: number;
+            /** @description How the attempt before the newest ended. */
+            lastExit: components["schemas"]["LastExit"] | null;
+            /** @description When the next attempt begins, while it waits for that. */
+            nextStartAt: string | null;
+            /**
+             * @description By its health check; without one, unknown.
+             * @enum {string}
+             */
+            health: "unknown" | "healthy" | "unhealthy";
+            /** @description What the check said that made it unhealthy. */
+            healthReason: string | null;
         };
         CostLine: {
             dimension: string;
@@ -535,6 +833,46 @@ export interface components {
             /** @default 3600 */
             validForSeconds?: number;
         };
+        CreateSecret: {
+            name: string;
+            /** @description Text, up to 64 KiB. */
+            value?: string;
+            /**
+             * Format: base64
+             * @description In place of value, for what is not text.
+             */
+            valueBase64?: string;
+            /** @default  */
+            description?: string;
+            /**
+             * @description false: configuration, whose value can be read back. It can’t be changed later.
+             * @default true
+             */
+            sensitive?: boolean;
+        };
+        CreateSecurityGroup: {
+            /** @description Unique within the tenant. */
+            name: string;
+            /** @default  */
+            description?: string;
+            /**
+             * @description Who may connect to its tasks. Nobody, if left out.
+             * @default []
+             */
+            ingress?: components["schemas"]["IngressRule"][];
+            /**
+             * @description To whom its tasks may connect. Everybody, if left out.
+             * @default [
+             *       {
+             *         "protocol": "all",
+             *         "destination": {
+             *           "cidr": "0.0.0.0/0"
+             *         }
+             *       }
+             *     ]
+             */
+            egress?: components["schemas"]["EgressRule"][];
+        };
         CreateTenant: {
             name: string;
         };
@@ -550,9 +888,103 @@ export interface components {
             /** @description The key itself. Shown only now; Berth keeps its hash. */
             secret: string;
         };
+        Dns: {
+            /** @description In place of the platform’s: names of other tasks are then not found. */
+            servers?: string[];
+            search?: string[];
+            options?: string[];
+        };
+        EgressRule: {
+            /** @enum {string} */
+            protocol: "tcp" | "udp" | "icmp" | "all";
+            /** @description First port. Only for tcp and udp; left out together with toPort: every port. */
+            fromPort?: number;
+            /** @description Last port. */
+            toPort?: number;
+            /** @description A CIDR stands for the world outside and for the tenant’s own tasks, never for another tenant’s. */
+            destination: {
+                cidr: string;
+            } | {
+                /** @description A security group of the same tenant: its tasks, wherever they run. */
+                group: string;
+            };
+        };
+        ExtraHost: {
+            hostname: string;
+            address: string;
+        };
+        GroupStats: {
+            cpu: {
+                /** @description CPU time used since the start, in nanoseconds. */
+                usedNs: number;
+                /** @description Since the look before; 100 is one whole CPU. Null at the first look. */
+                percent: number | null;
+                /** @description Periods of 100 ms in which it was subject to its CPU limit. */
+                periods: number;
+                /** @description Those of them in which it was held back. */
+                throttledPeriods: number;
+                /** @description How long it was held back in all, in nanoseconds. */
+                throttledNs: number;
+            };
+            memory: {
+                /** @description What can’t be reclaimed easily: usage less inactive file pages. The limit is compared with this. */
+                workingSetBytes: number;
+                usageBytes: number;
+                /** @description File pages, reclaimed when there is need. */
+                cacheBytes: number;
+                limitBytes: number | null;
+                /** @description Processes that were killed at the memory limit. */
+                oomKills: number;
+            };
+            io: {
+                readBytes: number;
+                writeBytes: number;
+                readOps: number;
+                writeOps: number;
+            };
+            pids: {
+                current: number;
+                limit: number | null;
+            };
+            /** @description Null where the host’s kernel does not measure it: it needs cgroup v2. */
+            pressure: {
+                cpu: components["schemas"]["Pressure"] | null;
+                memory: components["schemas"]["Pressure"] | null;
+                io: components["schemas"]["Pressure"] | null;
+            } | null;
+        };
         Health: {
             /** @enum {string} */
             status: "ok";
+        };
+        /** @description How to tell whether the container works: exactly one of `command`, `http` and `tcp`. */
+        HealthCheck: {
+            /** @description A program in the container, run as the container’s own; healthy when it ends with 0. For a shell: ["sh", "-c", "…"]. */
+            command?: string[];
+            /** @description GET to the task’s own address; redirects are not followed. */
+            http?: components["schemas"]["HttpCheck"];
+            /** @description Healthy when the port at the task’s own address takes connections. */
+            tcp?: components["schemas"]["TcpCheck"];
+            /**
+             * @description Between two checks. Until the first success they are more frequent.
+             * @default 30
+             */
+            intervalSeconds: number;
+            /**
+             * @description A check that takes longer has failed, and is killed.
+             * @default 5
+             */
+            timeoutSeconds: number;
+            /**
+             * @description Failures in a row that make the container unhealthy.
+             * @default 3
+             */
+            retries: number;
+            /**
+             * @description Time to get going, in which failures don’t count.
+             * @default 0
+             */
+            startPeriodSeconds: number;
         };
         Host: {
             id: string;
@@ -563,8 +995,13 @@ export interface components {
             cpuMillis: number;
             memoryMiB: number;
             taskSlots: number;
+            /** @description For ephemeral storage and volumes. Null: its agent does not count it. */
+            diskMiB: number | null;
+            /** @description Why its disk can take no more tasks at the moment; nothing is placed there until that is over. */
+            diskPressure: string | null;
             usedCpuMillis: number;
             usedMemoryMiB: number;
+            usedDiskMiB: number;
             tasks: number;
             /** @description For example arch, kernel, cgroup, agentVersion. */
             attributes: {
@@ -585,6 +1022,13 @@ export interface components {
             /** Format: date-time */
             expiresAt: string;
         };
+        HttpCheck: {
+            port: number;
+            /** @default / */
+            path: string;
+            /** @description Left out: 200 to 399. */
+            expectedStatus?: number;
+        };
         Image: {
             /** @description As it is written in a task definition, without a tag. */
             name: string;
@@ -592,6 +1036,28 @@ export interface components {
         };
         Images: {
             items: components["schemas"]["Image"][];
+        };
+        IngressRule: {
+            /** @enum {string} */
+            protocol: "tcp" | "udp" | "icmp" | "all";
+            /** @description First port. Only for tcp and udp; left out together with toPort: every port. */
+            fromPort?: number;
+            /** @description Last port. */
+            toPort?: number;
+            /** @description A CIDR stands for the world outside and for the tenant’s own tasks, never for another tenant’s. */
+            source: {
+                cidr: string;
+            } | {
+                /** @description A security group of the same tenant: its tasks, wherever they run. */
+                group: string;
+            };
+        };
+        LastExit: {
+            exitCode: number | null;
+            signal: string | null;
+            reason: string | null;
+            /** Format: date-time */
+            finishedAt: string;
         };
         LogLine: {
             /** Format: date-time */
@@ -605,8 +1071,50 @@ export interface components {
         };
         LogLines: {
             items: components["schemas"]["LogLine"][];
-            /** @description There were older lines than these that did not fit into one answer. */
+            /** @description There were more lines than fit into one answer: older ones, or after a `cursor` newer ones. */
             truncated: boolean;
+            /** @description Where to go on after these lines. Null when there is no log yet. */
+            cursor: string | null;
+        };
+        MountPoint: {
+            volume: string;
+            path: string;
+            /** @default false */
+            readOnly: boolean;
+        };
+        NetworkStats: {
+            /** @description Received by the task. */
+            rxBytes: number;
+            rxPackets: number;
+            rxDropped: number;
+            /** @description Sent by the task. */
+            txBytes: number;
+            txPackets: number;
+            txDropped: number;
+        };
+        /** @description A directory of an NFS 4 server. The operator has to allow the server on its hosts. */
+        NfsSource: {
+            server: string;
+            path: string;
+            /** @default false */
+            readOnly: boolean;
+        };
+        OpenIdConfiguration: {
+            issuer: string;
+            jwks_uri: string;
+            response_types_supported: string[];
+            subject_types_supported: string[];
+            id_token_signing_alg_values_supported: string[];
+            claims_supported: string[];
+        };
+        PendingAdjustment: {
+            /** @enum {string} */
+            state: "pending" | "refused";
+            cpuMillis: number;
+            memoryMiB: number;
+            frozen: boolean;
+            /** @description Why the host refused it. */
+            reason: string | null;
         };
         PendingReason: {
             summary: string;
@@ -616,12 +1124,55 @@ export interface components {
                 detail: string;
             }[];
         };
+        PersistentSource: {
+            volume: string;
+        };
+        Pressure: {
+            /** @description Percent of the last 10 s in which at least one process waited for it. */
+            some10: number;
+            some60: number;
+            /** @description Percent of the last 10 s in which all of them waited. */
+            full10: number;
+            full60: number;
+        };
         Problem: {
             code: string;
             message: string;
             /** @description Path of the field at fault, e.g. containers.0.image. */
             field?: string;
             requestId: string;
+        };
+        PublicKey: {
+            kty: string;
+            crv: string;
+            x: string;
+            y: string;
+            kid: string;
+            alg: string;
+            use: string;
+        };
+        PublicKeys: {
+            keys: components["schemas"]["PublicKey"][];
+        };
+        PublishedPort: {
+            /** @description Where the container listens. */
+            containerPort: number;
+            /** @description Port of the host, the same on whichever host it runs: one such task a host. Left out: a free one is chosen. */
+            hostPort?: number;
+            /**
+             * @default tcp
+             * @enum {string}
+             */
+            protocol: "tcp" | "udp";
+        };
+        PutSecret: {
+            /** @description Text, up to 64 KiB. */
+            value?: string;
+            /**
+             * Format: base64
+             * @description In place of value, for what is not text.
+             */
+            valueBase64?: string;
         };
         RegisteredContainer: {
             /** @description Unique within the task. */
@@ -657,11 +1208,45 @@ export interface components {
              * @default true
              */
             init: boolean;
-            /**
-             * @description Default: the image’s STOPSIGNAL, else SIGTERM.
-             * @enum {string}
-             */
-            stopSignal?: "SIGTERM" | "SIGINT" | "SIGQUIT" | "SIGHUP" | "SIGUSR1" | "SIGUSR2" | "SIGWINCH" | "SIGKILL" | "SIGRTMIN+3";
+            /** @description Default: the task’s name, else the first part of its id. */
+            hostname?: string;
+            /** @description For programs that look at containers; Berth itself does nothing with them. */
+            labels?: {
+                [key: string]: string;
+            };
+            /** @description A terminal as standard input, output and error. Default: no. */
+            tty?: boolean;
+            /** @description Never more than the host itself has: see its attribute `ulimits`. */
+            ulimits?: components["schemas"]["Ulimit"][];
+            /** @description Directories in memory, empty at the start. */
+            tmpfs?: components["schemas"]["Tmpfs"][];
+            /** @description Size of /dev/shm. Default: 64. */
+            shmSizeMiB?: number;
+            /** @description Kernel settings of the container’s own. Those of net.* hold for the whole task. */
+            sysctls?: {
+                [key: string]: string;
+            };
+            /** @description Further lines of /etc/hosts. */
+            extraHosts?: components["schemas"]["ExtraHost"][];
+            dns?: components["schemas"]["Dns"];
+            /** @description Of a container that begins as root; another user has none. */
+            capabilities?: components["schemas"]["Capabilities"];
+            /** @description Seconds from its start in which it must become what others wait for (`dependsOn`), else the task stops. Left out: no limit. */
+            startTimeoutSeconds?: number;
+            /** @description Start only when each of these holds. Containers without a dependency start at once, side by side. */
+            dependsOn?: components["schemas"]["ContainerDependency"][];
+            healthCheck?: components["schemas"]["HealthCheck"];
+            restartPolicy?: components["schemas"]["RestartPolicy"];
+            /** @description Where the task’s volumes are seen. */
+            mountPoints?: components["schemas"]["MountPoint"][];
+            /** @description Variables of the environment, over all others. */
+            secrets?: components["schemas"]["SecretVariable"][];
+            /** @description Read-only files in memory. */
+            secretFiles?: components["schemas"]["SecretFile"][];
+            /** @description Secrets whose text is lines of NAME=value; blank lines and those that begin with # count for nothing. `environment` goes over them. */
+            environmentFiles?: string[];
+            /** @description Default: the image’s STOPSIGNAL, else SIGTERM. */
+            stopSignal?: string;
             /**
              * @description Seconds between the stop signal and SIGKILL.
              * @default 30
@@ -669,6 +1254,33 @@ export interface components {
             stopTimeoutSeconds: number;
             /** @description What the image’s tag meant at registration; this is what runs. */
             imageDigest: string;
+        };
+        ResizeTask: {
+            /** @description CPU of the whole task from now on, in thousandths of a CPU. */
+            cpuMillis?: number;
+            /** @description Memory of the whole task from now on, in MiB. */
+            memoryMiB?: number;
+        };
+        /** @description Start the container again in its place when it ends: after 1 s, then 2, 4, … and at most 300 s. */
+        RestartPolicy: {
+            /**
+             * @description `always`: after every exit; `on-failure`: after exit code 0 no more.
+             * @default always
+             * @enum {string}
+             */
+            mode: "always" | "on-failure";
+            /**
+             * @description Exit codes after which it is not started again.
+             * @default []
+             */
+            ignoredExitCodes: number[];
+            /** @description Restarts in a row before it is given up. Left out: no limit. */
+            maxAttempts?: number | null;
+            /**
+             * @description A container that ran this long ran well: the waiting time and the count of restarts in a row begin anew.
+             * @default 600
+             */
+            resetAfterSeconds: number;
         };
         RunTasks: {
             /** @description `family:revision`, or `family` for its newest revision. */
@@ -685,6 +1297,107 @@ export interface components {
                 [key: string]: string;
             };
         };
+        Secret: {
+            name: string;
+            description: string;
+            sensitive: boolean;
+            /** @description The newest; versions count from 1. */
+            version: number;
+            /** Format: date-time */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When the newest version was made.
+             */
+            updatedAt: string;
+        };
+        SecretFile: {
+            path: string;
+            from: string;
+            /**
+             * @description Octal.
+             * @default 0400
+             */
+            mode: string;
+            /** @default 0 */
+            uid: number;
+            /** @default 0 */
+            gid: number;
+        };
+        SecretPage: {
+            items: components["schemas"]["Secret"][];
+            nextCursor: string | null;
+        };
+        SecretVariable: {
+            name: string;
+            from: string;
+        };
+        SecretWithValue: {
+            name: string;
+            description: string;
+            sensitive: boolean;
+            /** @description The newest; versions count from 1. */
+            version: number;
+            /** Format: date-time */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When the newest version was made.
+             */
+            updatedAt: string;
+            /** @description Of the newest version. Null if it is sensitive. */
+            valueBase64: string | null;
+        };
+        SecurityGroup: {
+            id: string;
+            name: string;
+            description: string;
+            ingress: components["schemas"]["IngressRule"][];
+            egress: components["schemas"]["EgressRule"][];
+            /** @description Grows with every change of its rules. */
+            version: number;
+            /** @description Tasks in it that have not stopped. */
+            tasks: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        SecurityGroupPage: {
+            items: components["schemas"]["SecurityGroup"][];
+            nextCursor: string | null;
+        };
+        SignalTask: {
+            /** @description With or without SIG. */
+            signal: string;
+            /** @description Default: every container of the task that runs. */
+            container?: string;
+        };
+        Signalled: {
+            signal: string;
+            /** @description To which it was delivered. */
+            containers: string[];
+        };
+        StatsHistory: {
+            everySeconds: number;
+            /** @description Oldest first, an hour at most. Kept by the host’s agent in memory: it begins anew with the agent. */
+            items: components["schemas"]["StatsSample"][];
+        };
+        StatsSample: {
+            /** Format: date-time */
+            at: string;
+            /** @description 100 is one whole CPU. */
+            cpuPercent: number;
+            /** @description Of the periods in which it was subject to its limit. */
+            throttledPercent: number;
+            workingSetBytes: number;
+            cacheBytes: number;
+            rxBytesPerSecond: number;
+            txBytesPerSecond: number;
+            readBytesPerSecond: number;
+            writeBytesPerSecond: number;
+            pids: number;
+        };
         StopTask: {
             reason?: string;
         };
@@ -697,19 +1410,38 @@ export interface components {
             state: "pending" | "placed" | "starting" | "running" | "stopping" | "stopped";
             /** @enum {string} */
             desiredState: "running" | "stopped";
+            /** @description What it has now. */
             cpuMillis: number;
             memoryMiB: number;
+            /** @description Its processes are held; it keeps its memory. */
+            frozen: boolean;
+            /** @description A size that was asked for, or a freeze or thaw, that does not hold yet or was refused. */
+            adjustment: components["schemas"]["PendingAdjustment"] | null;
             host: {
                 id: string;
                 name: string;
             } | null;
             /** @description The task’s own IPv4 address on its host. */
             address: string | null;
+            /** @description The hardware address that goes with it. */
+            mac: string | null;
+            securityGroups: {
+                id: string;
+                name: string;
+            }[];
+            /** @description Published ports, once its host has assigned them. */
+            ports: components["schemas"]["TaskPort"][];
             /** @description Why this host. */
             placement: string | null;
             pending: components["schemas"]["PendingReason"] | null;
-            stopCode: ("EssentialContainerExited" | "UserInitiated" | "OutOfMemory" | "TaskFailedToStart" | "ImagePullFailed" | "RuntimeFailed" | "HostRefused" | "HostShutdown" | "HostRebooted" | "HostLost") | null;
+            stopCode: ("EssentialContainerExited" | "UserInitiated" | "OutOfMemory" | "ContainerUnhealthy" | "DependencyFailed" | "StartTimeout" | "MaxRunTimeExceeded" | "TaskFailedToStart" | "ImagePullFailed" | "RuntimeFailed" | "HostRefused" | "HostShutdown" | "HostRebooted" | "HostLost") | null;
             stopReason: string | null;
+            /**
+             * @description Of its essential containers that have a health check: healthy if all are, unhealthy if one is.
+             * @enum {string}
+             */
+            health: "unknown" | "healthy" | "unhealthy";
+            protection: components["schemas"]["TaskProtection"];
             containers: components["schemas"]["ContainerStatus"][];
             tags: {
                 [key: string]: string;
@@ -751,7 +1483,21 @@ export interface components {
             cpuMillis: number;
             memoryMiB: number;
             pidsLimit: number;
+            ephemeralStorageMiB: number;
+            volumes?: components["schemas"]["TaskVolume"][];
+            /**
+             * @description container: namespaces, a user namespace, few capabilities and a system call filter. sandbox: the same under gVisor, a kernel of its own in user space: slower to start (about 0.4 s) and at system calls, for code that nobody trusts.
+             * @enum {string}
+             */
+            isolation: "container" | "sandbox";
+            maxRunTimeSeconds?: number;
+            cpuBurst?: boolean;
+            blockIoWeight?: number;
+            networkMbps?: number;
+            publishedPorts?: components["schemas"]["PublishedPort"][];
+            securityGroups?: string[];
             containers: components["schemas"]["RegisteredContainer"][];
+            userData?: string;
             tags: {
                 [key: string]: string;
             };
@@ -777,8 +1523,34 @@ export interface components {
              * @default 1024
              */
             pidsLimit?: number;
+            volumes?: components["schemas"]["TaskVolume"][];
+            /**
+             * @description Disk of the whole task, in MiB: all that its containers write to their root file systems and scratch volumes. A hard limit (ENOSPC), with one inode for each 16 KiB; the file system’s own tables, about 2 %, count. Gone with the task.
+             * @default 1024
+             */
+            ephemeralStorageMiB?: number;
+            /**
+             * @description container: namespaces, a user namespace, few capabilities and a system call filter. sandbox: the same under gVisor, a kernel of its own in user space: slower to start (about 0.4 s) and at system calls, for code that nobody trusts.
+             * @default container
+             * @enum {string}
+             */
+            isolation?: "container" | "sandbox";
+            /** @description The task is stopped when it has run this long, counted from its first process. Left out: no limit. */
+            maxRunTimeSeconds?: number;
+            /** @description Use what CPU the host has to spare: cpuMillis is then a share and not a limit. Default: no. */
+            cpuBurst?: boolean;
+            /** @description Share of the disk beside other tasks; 100 is usual. No effect where the host’s attribute `blockIoWeight` is none. */
+            blockIoWeight?: number;
+            /** @description Most that the task may send, and receive, in Mbit/s each. Default: no limit. */
+            networkMbps?: number;
+            /** @description Ports of the task to be reached by the address of its host. */
+            publishedPorts?: components["schemas"]["PublishedPort"][];
+            /** @description By name. Default: the tenant’s group “default”. */
+            securityGroups?: string[];
             /** @description They share the network: localhost reaches all of them. */
             containers: components["schemas"]["ContainerDefinition"][];
+            /** @description Handed to the task’s containers at http://169.254.169.254/latest/user-data, as it is. At most 16 KiB. */
+            userData?: string;
             /** @default {} */
             tags?: {
                 [key: string]: string;
@@ -793,7 +1565,7 @@ export interface components {
             taskId: string;
             /** Format: date-time */
             at: string;
-            /** @description A task state that was reached, or `desired-stopped`. */
+            /** @description A task state that was reached, or what was asked for or done, such as `desired-stopped` or `resized`. */
             type: string;
             reason: string;
         };
@@ -804,6 +1576,12 @@ export interface components {
         TaskOverrides: {
             cpuMillis?: number;
             memoryMiB?: number;
+            /** @description In place of the definition’s. */
+            securityGroups?: string[];
+            /** @description In place of the definition’s. */
+            userData?: string;
+            /** @description The task is stopped when it has run this long, counted from its first process. Left out: no limit. */
+            maxRunTimeSeconds?: number;
             /** @default [] */
             containers?: components["schemas"]["ContainerOverride"][];
         };
@@ -811,8 +1589,41 @@ export interface components {
             items: components["schemas"]["Task"][];
             nextCursor: string | null;
         };
+        TaskPort: {
+            containerPort: number;
+            hostPort: number;
+            /** @enum {string} */
+            protocol: "tcp" | "udp";
+        };
+        TaskProtection: {
+            /** @description Whether the task is kept when its service shrinks. */
+            enabled: boolean;
+            expiresAt: string | null;
+        };
+        TaskStats: {
+            taskId: string;
+            /** Format: date-time */
+            at: string;
+            /** @description All of its containers together. */
+            task: components["schemas"]["GroupStats"];
+            containers: components["schemas"]["ContainerStats"][];
+            /** @description Of the whole task: its containers share one network. */
+            network: components["schemas"]["NetworkStats"] | null;
+        };
+        TaskVolume: {
+            /** @description How mountPoints call it. */
+            name: string;
+            /** @description Empty at the start, on the task’s disk, gone with the task. */
+            scratch?: Record<string, never>;
+            /** @description A volume of POST /v1/volumes. The task runs where it lies. */
+            persistent?: components["schemas"]["PersistentSource"];
+            nfs?: components["schemas"]["NfsSource"];
+        };
         Tasks: {
             items: components["schemas"]["Task"][];
+        };
+        TcpCheck: {
+            port: number;
         };
         Tenant: {
             id: string;
@@ -823,6 +1634,31 @@ export interface components {
         TenantPage: {
             items: components["schemas"]["Tenant"][];
             nextCursor: string | null;
+        };
+        Tmpfs: {
+            path: string;
+            /** @description At most; what is in it counts as the container’s memory. */
+            sizeMiB: number;
+            /** @description Default: 1777. */
+            mode?: string;
+            /** @description Owner, as seen inside. Default: 0. */
+            uid?: number;
+            gid?: number;
+            /** @description Whether programs in it may be run. Default: no. */
+            exec?: boolean;
+        };
+        Ulimit: {
+            /** @enum {string} */
+            name: "core" | "cpu" | "data" | "fsize" | "locks" | "memlock" | "msgqueue" | "nice" | "nofile" | "nproc" | "rss" | "rtprio" | "rttime" | "sigpending" | "stack";
+            /** @description In the unit of setrlimit(2); -1 is unlimited. */
+            soft: number;
+            /** @description The same; at least as much as soft. */
+            hard: number;
+        };
+        UpdateSecurityGroup: {
+            description?: string;
+            ingress?: components["schemas"]["IngressRule"][];
+            egress?: components["schemas"]["EgressRule"][];
         };
         Whoami: {
             /** @enum {string} */
@@ -843,6 +1679,46 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    publicKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The keys that sign now, signed before, and will sign next. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublicKeys"];
+                };
+            };
+        };
+    };
+    discovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The issuer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenIdConfiguration"];
+                };
+            };
+        };
+    };
     docs: {
         parameters: {
             query?: never;
@@ -1173,6 +2049,737 @@ export interface operations {
             };
             /** @description The key’s role may not do this. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSecrets: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretPage"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateSecret"];
+            };
+        };
+        responses: {
+            /** @description The secret, without its value. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is taken: PUT makes a new version. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                secretName: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretWithValue"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                secretName: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutSecret"];
+            };
+        };
+        responses: {
+            /** @description The secret, without its value. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                secretName: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The secret that was deleted. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Secret"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSecurityGroups: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecurityGroupPage"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createSecurityGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateSecurityGroup"];
+            };
+        };
+        responses: {
+            /** @description The group. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecurityGroup"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is taken. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSecurityGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                securityGroup: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecurityGroup"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteSecurityGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                securityGroup: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group as it was. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecurityGroup"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is in use. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateSecurityGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                securityGroup: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateSecurityGroup"];
+            };
+        };
+        responses: {
+            /** @description The group as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecurityGroup"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1718,6 +3325,95 @@ export interface operations {
             };
         };
     };
+    resizeTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                taskId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResizeTask"];
+            };
+        };
+        responses: {
+            /** @description The task. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not running, the host has no room, or it uses more memory than it would have. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getTaskCost: {
         parameters: {
             query?: never;
@@ -1865,6 +3561,82 @@ export interface operations {
             };
         };
     };
+    freezeTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                taskId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The task. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not running, or a process of it can’t be held. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getTaskLogs: {
         parameters: {
             query?: {
@@ -1872,11 +3644,18 @@ export interface operations {
                 /** @description At most this many of the newest lines. Left out: 1000, and with `follow` every line that is kept. A log is capped: where lines were dropped that would have followed, a line on stderr that begins with `[berth:` says so. */
                 tail?: number;
                 since?: string;
+                /** @description Only lines up to this time; with `follow`, the end comes then. */
+                until?: string;
+                stream?: "stdout" | "stderr";
+                /** @description Only lines with this text in them, as it is written. Long lines come in pieces of 8 KiB, each by itself. */
+                grep?: string;
+                /** @description Go on after a line: `cursor` of an answer before, or the id of an event. The lines after it come, at most `tail` of them, oldest first. */
+                cursor?: string;
                 /** @description Answer with server-sent events until the task ends. */
                 follow?: "true" | "false";
             };
             header?: {
-                /** @description Only lines after this one. */
+                /** @description Only lines after the event of this id. */
                 "Last-Event-ID"?: string;
             };
             path: {
@@ -1924,6 +3703,259 @@ export interface operations {
             };
             /** @description Something in the request is wrong; `field` says where. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    signalTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                taskId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignalTask"];
+            };
+        };
+        responses: {
+            /** @description Who got it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Signalled"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing of it runs. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTaskStats: {
+        parameters: {
+            query?: {
+                /** @description Server-sent events: one sample a second until the task ends. Without it, one sample. */
+                stream?: "true" | "false";
+            };
+            header?: never;
+            path: {
+                taskId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One sample, or the data of each event. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskStats"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not running. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTaskStatsHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                taskId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The samples, oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatsHistory"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not running. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2004,6 +4036,82 @@ export interface operations {
             };
             /** @description Something in the request is wrong; `field` says where. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    thawTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                taskId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The task. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not running. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

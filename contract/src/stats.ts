@@ -1,6 +1,5 @@
 // What a task uses, as its host measures it: counters that grow from its start, and rates between two looks.
 import { z } from 'zod';
-import { taskIdSchema } from './ids.js';
 
 /** Grows; may pass 2^53 (nanoseconds of many CPUs for weeks), where a number is still exact enough for a rate. */
 const counter = z.number().min(0);
@@ -55,7 +54,7 @@ export type NetworkStats = z.output<typeof networkStatsSchema>;
 
 export const taskStatsSchema = z
   .object({
-    taskId: taskIdSchema,
+    taskId: z.string(),
     at: z.iso.datetime(),
     task: groupStatsSchema.describe('All of its containers together.'),
     containers: z.array(z.object({ name: z.string(), stats: groupStatsSchema }).meta({ id: 'ContainerStats' })),

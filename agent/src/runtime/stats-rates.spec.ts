@@ -1,9 +1,10 @@
+import type { TaskId } from '@berth/contract';
 import { describe, expect, it } from 'vitest';
 import { simCounters } from '../sim/sim-stats.js';
 import { SampleRing } from './stats-history.js';
 import { sampleOf, statsOf, type TaskCounters } from './stats-rates.js';
 
-const taskId = '0190a3a0-0000-7000-8000-000000000001' as TaskCounters['taskId'];
+const taskId = '0190a3a0-0000-7000-8000-000000000001' as TaskId;
 const base = simCounters(taskId, [{ taskId, name: 'main', startedAtMs: 0, behaviour: { kind: 'run' }, exit: null }], 0) as TaskCounters;
 
 function at(atMs: number, usedNs: number, more: { periods?: number; throttledPeriods?: number; txBytes?: number } = {}): TaskCounters {
