@@ -82,6 +82,8 @@ export function startExec(host: InsideHost, taskId: string, container: string, r
   const ended = closed.then(async (code) => {
     ran ||= readIfThere(files.pid) !== null;
     await hungUp;
+    // It reads the log for why there was no start.
+    await started.catch(() => {});
     rmSync(directory, { recursive: true, force: true });
     return ran ? code : null;
   });
