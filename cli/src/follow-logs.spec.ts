@@ -16,11 +16,11 @@ const line = (atMs: number, text: string): LogLine => ({
 function server(log: readonly LogLine[], breaks: readonly number[], over: Partial<FollowPorts> = {}) {
   const asked: (string | undefined)[] = [];
   const ports: FollowPorts = {
-    async open({ since }) {
+    async open({ cursor }) {
       const lines = breaks[asked.length] ?? log.length;
-      asked.push(since);
-      const from = log.filter((one) => since === undefined || one.at >= since);
-      return events(from.slice(0, lines), lines >= from.length);
+      asked.push(cursor);
+      const from = Number(cursor ?? 0);
+      return events(log.slice(from, from + lines), from, from + lines >= log.length);
     },
     hasEnded: async () => false,
     passes: () => true,
@@ -31,21 +31,21 @@ function server(log: readonly LogLine[], breaks: readonly number[], over: Partia
   return { ports, asked };
 }
 
-async function* events(lines: readonly LogLine[], whole: boolean): AsyncGenerator<ServerEvent> {
-  for (const one of lines) yield { event: 'line', data: JSON.stringify(one), id: null };
+async function* events(lines: readonly LogLine[], from: number, whole: boolean): AsyncGenerator<ServerEvent> {
+  for (const [index, one] of lines.entries()) yield { event: 'message', data: JSON.stringify(one), id: String(from + index + 1) };
   if (!whole) throw new Error('connection reset');
   yield { event: 'end', data: '{}', id: null };
 }
 
 async function collect(ports: FollowPorts, since?: string): Promise<string[]> {
   const texts: string[] = [];
-  for await (const one of followLogs(ports, { tail: 1000, since })) texts.push(one.text);
+  for await (const one of followLogs(ports, { tail: 1000, since, cursor: undefined })) texts.push(one.text);
   return texts;
 }
 
 describe('followLogs', () => {
   test('gives each line once, wherever connections break', async () => {
-    const gap = fc.constantFrom(0, 0, 1, 500, 1999, 2000, 5000);
+    const gap = fc.constantFrom(0, 0, 1, 500);
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(gap, fc.constantFrom('a', 'b')), { maxLength: 40 }),
@@ -64,11 +64,11 @@ describe('followLogs', () => {
 
   test('asks for what it needs only', async () => {
     const { ports, asked } = server([line(10_000, 'a'), line(20_000, 'b')], [1]);
-    expect(await collect(ports, '1970-01-01T00:00:05.000Z')).toEqual(['a', 'b']);
-    expect(asked).toEqual(['1970-01-01T00:00:05.000Z', '1970-01-01T00:00:08.000Z']);
+    expect(await collect(ports)).toEqual(['a', 'b']);
+    expect(asked).toEqual([undefined, '1']);
   });
 
-  test('after a break asks for all there is since then, and before the first line for what was asked at first', async () => {
+  test('after a break asks for all that comes after the last line, and before the first line for what was asked at first', async () => {
     const tails: (number | undefined)[] = [];
     const { ports } = server([line(10_000, 'a'), line(20_000, 'b')], [0, 1]);
     const open: FollowPorts['open'] = (query) => {
@@ -77,12 +77,6 @@ describe('followLogs', () => {
     };
     expect(await collect({ ...ports, open })).toEqual(['a', 'b']);
     expect(tails).toEqual([1000, 1000, undefined]);
-  });
-
-  test('a burst that all may come again arrives once, and before the test gives up', async () => {
-    const burst = Array.from({ length: 50_000 }, (_, index) => line(10_000 + (index % 1000), `${index}`));
-    const origins = burst.map((one, index) => ({ ...one, container: `c${index % 50}` }));
-    expect(await collect(server(origins, [30_000]).ports)).toHaveLength(50_000);
   });
 
   test('a stream that closes without saying so ends when the task has ended', async () => {

@@ -3,7 +3,6 @@
 import type { LogLine } from '@berth/contract';
 import type { ServerEvent } from './event-stream.js';
 import { refused } from './failure.js';
-import { SeenLines } from './seen-lines.js';
 
 export interface FollowPorts {
   /** Opens one connection. Rejects when that fails in a way that may pass; a Failure that will not pass goes through. */
@@ -21,6 +20,8 @@ interface Start {
   /** Undefined: every line that is kept. */
   readonly tail: number | undefined;
   readonly since: string | undefined;
+  /** After which line to go on: the id of its event. */
+  readonly cursor: string | undefined;
 }
 
 const maxTries = 30;
@@ -29,19 +30,18 @@ const maxTriesAfterEnd = 4;
 
 /** Every line once, oldest first. Ends with the task's log. @throws what `open` throws and does not pass. */
 export async function* followLogs(ports: FollowPorts, start: Start): AsyncGenerator<LogLine> {
-  const seen = new SeenLines();
   let query: Start = start;
   let tries = 0;
   while (true) {
     // Asked before connecting: lines written after this are on the connection that is opened next.
     const ended = tries > 0 && (await quietly(ports, () => ports.hasEnded()));
     try {
-      for await (const { event, data } of await ports.open(query)) {
+      for await (const { event, data, id } of await ports.open(query)) {
         if (event === 'end') return;
         if (event === 'error') throw refused({ requestId: '', ...(JSON.parse(data) as { code: string; message: string }) });
         tries = 0;
-        const line = JSON.parse(data) as LogLine;
-        if (seen.accept(line)) yield line;
+        if (id) query = { ...start, tail: undefined, cursor: id };
+        yield JSON.parse(data) as LogLine;
       }
       if (ended) return;
     } catch (error) {
@@ -50,8 +50,6 @@ export async function* followLogs(ports: FollowPorts, start: Start): AsyncGenera
     }
     tries += 1;
     await ports.wait(Math.min(5000, 100 * 2 ** Math.min(tries, 6)));
-    const since = seen.resumeFrom();
-    query = since === null ? start : { tail: undefined, since };
   }
 }
 

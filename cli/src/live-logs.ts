@@ -10,12 +10,19 @@ interface Request {
   /** Left out: every line that is kept. */
   readonly tail?: number | undefined;
   readonly since?: string | undefined;
+  readonly until?: string | undefined;
+  readonly grep?: string | undefined;
+  readonly stream?: string | undefined;
   readonly container?: string | undefined;
   readonly signal?: AbortSignal;
 }
 
 /** Every line of the task once, until its log ends, over as many connections as it takes. */
-export function followTask(api: Api, id: string, { tail, since, container, signal }: Request): AsyncGenerator<LogLine> {
+export function followTask(
+  api: Api,
+  id: string,
+  { tail, since, until, grep, stream, container, signal }: Request,
+): AsyncGenerator<LogLine> {
   let told = false;
   return followLogs(
     {
@@ -26,6 +33,10 @@ export function followTask(api: Api, id: string, { tail, since, container, signa
             follow: 'true',
             ...(query.tail !== undefined && { tail: String(query.tail) }),
             ...(query.since && { since: query.since }),
+            ...(query.cursor && { cursor: query.cursor }),
+            ...(until && { until }),
+            ...(grep && { grep }),
+            ...(stream && { stream }),
             ...(container && { container }),
           },
           signal,
@@ -38,6 +49,6 @@ export function followTask(api: Api, id: string, { tail, since, container, signa
         told = true;
       },
     },
-    { tail, since },
+    { tail, since, cursor: undefined },
   );
 }

@@ -11,18 +11,23 @@ import { addCost } from './verbs/cost.js';
 import { addDefine } from './verbs/define.js';
 import { addDefinitions } from './verbs/definitions.js';
 import { addEvents } from './verbs/events.js';
+import { addFreeze, addThaw } from './verbs/freeze.js';
 import { addHost } from './verbs/host.js';
 import { addHosts } from './verbs/hosts.js';
 import { addImages } from './verbs/images.js';
 import { addInspect } from './verbs/inspect.js';
+import { addKill } from './verbs/kill.js';
 import { addLogs } from './verbs/logs.js';
 import { addPs } from './verbs/ps.js';
+import { addResize } from './verbs/resize.js';
 import { addRun } from './verbs/run.js';
+import { addStats } from './verbs/stats.js';
 import { addStop } from './verbs/stop.js';
 import { addVersion } from './verbs/version.js';
 
 const inOrderOfHelp = [
   ...[addRun, addPs, addLogs, addStop, addInspect, addEvents, addCost],
+  ...[addStats, addResize, addFreeze, addThaw, addKill],
   ...[addDefine, addDefinitions, addImages, addHosts, addHost, addContext, addVersion],
 ];
 

@@ -35,11 +35,11 @@ export function parseDuration(text: string): number | null {
 }
 
 /** `--since`: a point in time, or how long ago. @returns an ISO instant in UTC. @throws Failure (usage) */
-export function sinceOption(text: string, nowMs: number): string {
+export function sinceOption(text: string, nowMs: number, option = '--since'): string {
   const back = parseDuration(text);
   if (back !== null) return new Date(nowMs - back).toISOString();
   const at = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(at) ? refuse('--since', text, '10m, 2h or 2026-01-31T12:00:00Z') : new Date(at).toISOString();
+  return Number.isNaN(at) ? refuse(option, text, '10m, 2h or 2026-01-31T12:00:00Z') : new Date(at).toISOString();
 }
 
 /** Collects `key=value` for an option that may be given again and again. @throws Failure (usage) */

@@ -35,6 +35,13 @@ export function taskSheet(task: Task, nowMs: number): [string, string | null][] 
     ['Definition', task.taskDefinition],
     ['State', task.desiredState === 'stopped' && task.state !== 'stopped' ? `${task.state}, to be stopped` : task.state],
     ['Size', `${cpu(task.cpuMillis)} CPU, ${memory(task.memoryMiB)}`],
+    ['Frozen', task.frozen ? 'its processes are held; "berth thaw" lets them go on' : null],
+    [
+      'Asked for',
+      task.adjustment
+        ? `${cpu(task.adjustment.cpuMillis)} CPU, ${memory(task.adjustment.memoryMiB)}${task.adjustment.frozen ? ', frozen' : ''} (${task.adjustment.reason ?? 'the host has not answered'})`
+        : null,
+    ],
     ['Waits for', task.pending?.summary ?? null],
     ['Host', task.host ? `${task.host.name} (${task.host.id})` : null],
     ['Placed because', task.placement],

@@ -1,5 +1,5 @@
 import { type LogLine, limits } from '@berth/contract';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type Api, answer, connect } from '../client.js';
 import { currentContext } from '../config.js';
 import { clockTime } from '../format.js';
@@ -14,6 +14,9 @@ interface Options extends CommonOptions {
   readonly follow?: boolean;
   readonly tail?: number;
   readonly since?: string;
+  readonly until?: string;
+  readonly grep?: string;
+  readonly stream?: 'stdout' | 'stderr';
   readonly container?: string;
   readonly timestamps?: boolean;
 }
@@ -24,6 +27,7 @@ export function addLogs(program: Command): void {
     ['berth logs -f 3f0e6a52', 'all that is kept, then each new line until the task ends'],
     ['berth logs -f --tail 10 web', 'the last ten, then each new one until the task ends'],
     ['berth logs --since 10m -t 3f0e6a52', 'of the last ten minutes, with times'],
+    ['berth logs --stream stderr --grep timeout web', 'what it said on stderr of timeouts'],
   ])
     .option('-f, --follow', 'go on until the task ends')
     .option(
@@ -32,6 +36,9 @@ export function addLogs(program: Command): void {
       wholeNumber('--tail', 0, limits.logLines.max),
     )
     .option('--since <time>', 'only lines since then: 10m, 2h, 2026-01-31T12:00:00Z', (text) => sinceOption(text, Date.now()))
+    .option('--until <time>', 'only lines up to then', (text) => sinceOption(text, Date.now(), '--until'))
+    .option('-g, --grep <text>', 'only lines with this text in them')
+    .addOption(new Option('--stream <name>', 'only one of the two').choices(['stdout', 'stderr']))
     .option('-c, --container <name>', 'only this container of the task')
     .option('-t, --timestamps', 'each line behind its time (UTC)')
     .action(logs);
@@ -50,12 +57,13 @@ function printer({ output, timestamps }: Options): (line: LogLine) => Promise<vo
   return (line) => plainOutput(write)({ ...line, text: `${clockTime(line.at)} ${line.text}` });
 }
 
-async function* linesOf(api: Api, id: string, { follow, tail, since, container }: Options): AsyncGenerator<LogLine> {
+async function* linesOf(api: Api, id: string, { follow, tail, since, until, grep, stream, container }: Options): AsyncGenerator<LogLine> {
   if (follow) {
-    yield* followTask(api, id, { tail, since, container });
+    yield* followTask(api, id, { tail, since, until, grep, stream, container });
     return;
   }
-  const query = { ...(tail !== undefined && { tail }), ...(since && { since }), ...(container && { container }) };
+  const selection = { ...(since && { since }), ...(until && { until }), ...(grep && { grep }), ...(stream && { stream }) };
+  const query = { ...(tail !== undefined && { tail }), ...selection, ...(container && { container }) };
   const found = await answer(api.GET('/v1/tasks/{taskId}/logs', { params: { path: { taskId: id }, query } }));
   if (found.truncated) note('There are older lines than these; --tail shows more of them.');
   yield* found.items;
