@@ -113,7 +113,7 @@ export const taskProtectionSchema = z
 
 export const protectTaskSchema = z
   .strictObject({
-    enabled: z.boolean(),
+    enabled: z.boolean().default(true),
     expiresInMinutes: z
       .int()
       .min(limits.protectionMinutes.min)

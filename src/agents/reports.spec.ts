@@ -34,8 +34,11 @@ const report = (state: TaskState, version: number, more: Partial<TaskReport> = {
   address: null,
   stopCode: null,
   stopReason: null,
+  ports: [],
   containers: [],
   startTimings: null,
+  health: 'unknown',
+  protection: null,
   ...more,
 });
 const decideOne = (task: Map<TaskId, KnownTask>, one: TaskReport, hostId = host) => decideReports(task, [{ hostId, report: one }]);

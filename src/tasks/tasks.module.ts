@@ -24,6 +24,9 @@ import { TaskDefinitionsController } from './task-definitions.controller.js';
 import { TaskDefinitionsService } from './task-definitions.service.js';
 import { TaskDefinitionsStore } from './task-definitions.store.js';
 import { TaskLogs } from './task-logs.service.js';
+import { TaskProtectionController } from './task-protection.controller.js';
+import { TaskProtection } from './task-protection.service.js';
+import { TaskProtectionStore } from './task-protection.store.js';
 import { TaskStatsController } from './task-stats.controller.js';
 import { TaskStatistics } from './task-stats.service.js';
 import { TaskStreamsController } from './task-streams.controller.js';
@@ -37,6 +40,7 @@ import { TasksStore } from './tasks.store.js';
   controllers: [
     TasksController,
     TaskAdjustmentsController,
+    TaskProtectionController,
     TaskStatsController,
     TaskStreamsController,
     TaskDefinitionsController,
@@ -58,6 +62,8 @@ import { TasksStore } from './tasks.store.js';
     TaskDefinitionsService,
     TaskDefinitionsStore,
     TaskLogs,
+    TaskProtection,
+    TaskProtectionStore,
     TaskStatistics,
     TaskWatch,
     TasksService,

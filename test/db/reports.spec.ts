@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { HostId, TaskId, TaskReport, TaskState, UsageRecord } from '@berth/contract';
+import { containerReportSchema, type HostId, type TaskId, type TaskReport, type TaskState, type UsageRecord } from '@berth/contract';
 import { pino } from 'pino';
 import { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
@@ -39,15 +39,15 @@ function report(taskId: TaskId, state: TaskState, version: number, more: Partial
     state === 'stopped'
       ? ({ stopCode: 'EssentialContainerExited', stopReason: 'main exited with 0' } as const)
       : { stopCode: null, stopReason: null };
-  const container = {
+  const container = containerReportSchema.parse({
     name: 'main',
-    state: 'running' as const,
+    state: 'running',
     exitCode: null,
     signal: null,
     reason: null,
     startedAt: instant(2),
     finishedAt: null,
-  };
+  });
   return {
     taskId,
     version,
@@ -57,6 +57,9 @@ function report(taskId: TaskId, state: TaskState, version: number, more: Partial
     ...ended,
     containers: [container],
     startTimings: { image: 0.5 },
+    ports: [],
+    health: 'unknown',
+    protection: null,
     ...more,
   };
 }
@@ -102,6 +105,21 @@ describe('agents’ reports', () => {
       { type: 'running', at: new Date(instant(2)), reason: 'its containers run' },
       { type: 'stopped', at: new Date(instant(9)), reason: 'main exited with 0' },
     ]);
+  });
+
+  it('keep what was said last about protection, be it by the task or over the API', async () => {
+    const id = await placed();
+    const said = (second: number, expiresAt: string | null) => ({ protection: { setAt: instant(second), expiresAt } });
+    await submit([report(id, 'running', 1, { health: 'healthy', ...said(3, instant(9)) })]);
+    expect(await taskOf(id)).toMatchObject({ health: 'healthy', protected_until: new Date(instant(9)) });
+    // The API's word is of later than the one that the agent goes on reporting.
+    await db.query('UPDATE tasks SET protected_until = $2, protection_set_at = $3 WHERE id = $1', [id, instant(8), instant(4)]);
+    await submit([report(id, 'running', 2, { health: 'unhealthy', ...said(3, instant(9)) })]);
+    expect(await taskOf(id)).toMatchObject({ health: 'unhealthy', protected_until: new Date(instant(8)) });
+    await submit([report(id, 'running', 3, said(5, null))]);
+    expect(await taskOf(id)).toMatchObject({ protected_until: null });
+    await submit([report(id, 'running', 4)]);
+    expect(await taskOf(id)).toMatchObject({ protected_until: null, protection_set_at: new Date(instant(5)) });
   });
 
   it('come to the same whether in order, twice, late or in one batch', async () => {

@@ -312,6 +312,23 @@ describe('POST /v1/tasks/:id/stop', () => {
   });
 });
 
+describe('PUT /v1/tasks/:id/protection', () => {
+  it('holds for its time, until it is taken off, and not for a task that is to stop', async () => {
+    const { body } = await run({ definition: inline('kept') }).expect(201);
+    const protect = (more: object) => berth.as(key).put(`/v1/tasks/${body.items[0].id}/protection`).send(more);
+    expect(body.items[0].protection).toEqual({ enabled: false, expiresAt: null });
+    const before = Date.now();
+    const kept = (await protect({ expiresInMinutes: 60 }).expect(200)).body.protection;
+    expect(kept.enabled).toBe(true);
+    expect(Math.abs(Date.parse(kept.expiresAt) - before - 3_600_000)).toBeLessThan(60_000);
+    expect((await berth.as(key).get(`/v1/tasks/${body.items[0].id}`)).body.protection).toEqual(kept);
+    expect((await protect({ enabled: false }).expect(200)).body.protection).toEqual({ enabled: false, expiresAt: null });
+    await protect({ expiresInMinutes: 2881 }).expect(422);
+    await berth.as(key).post(`/v1/tasks/${body.items[0].id}/stop`).expect(200);
+    expect((await protect({}).expect(409)).body.code).toBe('task_not_running');
+  });
+});
+
 describe('ids', () => {
   const bad = ['nope', '..%2F..%2Fetc', '%00', 'x'.repeat(10_000), randomUUID().toUpperCase(), `${randomUUID()} `, "1'%20OR%20'1"];
   it.each(bad)('there is no task %s', async (id) => {
