@@ -269,3 +269,38 @@ test('help has examples for every verb', async () => {
   expect(verbs.length).toBeGreaterThan(10);
   for (const verb of verbs) expect((await cli(verb, '--help')).stdout, verb).toContain('Examples:\n  berth');
 });
+
+describe('a running task', () => {
+  const running = async (id: string) => {
+    while ((await json<Task>('inspect', id)).state !== 'running');
+  };
+
+  test('is resized, frozen, thawed and sent signals, and shows what it uses', async () => {
+    const id = await longTask('--cpu', '0.5', '-m', '256Mi');
+    await running(id);
+    expect(await cli('resize', '--cpu', '1', '--memory', '128Mi', id)).toEqual({
+      code: 0,
+      stdout: `${id} has 1 CPU and 128 MiB\n`,
+      stderr: '',
+    });
+    expect(await cli('freeze', id)).toMatchObject({ code: 0, stdout: `${id}\n` });
+    expect((await cli('inspect', id)).stdout).toContain('its processes are held');
+    expect(await cli('thaw', id)).toMatchObject({ code: 0 });
+    expect(await cli('kill', '-s', 'hup', id)).toMatchObject({ code: 0, stdout: 'SIGHUP was sent to busybox\n' });
+    expect((await cli('logs', '--grep', 'SIGHUP', id)).stdout).toBe('got SIGHUP\n');
+    const stats = await cli('stats', '--no-stream', id);
+    expect(stats.stdout.split('\n')[1]).toMatch(new RegExp(`^${id.slice(0, 8)} +busybox +\\d+\\.\\d% `));
+    expect(await cli('stop', id)).toMatchObject({ code: 0 });
+  });
+
+  test('is refused what can’t be, with a sentence and a code of its own', async () => {
+    const id = await longTask();
+    await running(id);
+    const { code, stderr } = await cli('resize', '--memory', '4000Gi', id);
+    expect({ code, stderr }).toEqual({ code: 125, stderr: expect.stringMatching(/^berth: The host has \d+ MiB free for this task/) });
+    expect((await cli('resize', id)).code).toBe(2);
+    expect((await cli('kill', '-s', 'nonsense', id)).code).toBe(2);
+    await cli('stop', id);
+    expect((await cli('freeze', id)).stderr).toMatch(/^berth: The task is stopped/);
+  });
+});
