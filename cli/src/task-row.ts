@@ -19,7 +19,10 @@ export function taskRow(task: Task, nowMs: number): string[] {
 /** `running 3m`, `stopped (0) 2h ago`, `pending: needs 8192 MiB; …`. */
 export function stateInWords(task: Task, nowMs: number): string {
   if (task.state === 'pending' && task.pending) return `pending: ${shorten(task.pending.summary, 60)}`;
-  if (task.state === 'running' && task.startedAt) return `running ${duration(nowMs - Date.parse(task.startedAt))}`;
+  if (task.state === 'running' && task.startedAt) {
+    const health = task.health === 'unknown' ? '' : ` (${task.health})`;
+    return `running ${duration(nowMs - Date.parse(task.startedAt))}${health}`;
+  }
   if (task.state !== 'stopped') return task.state;
   const codes = task.containers.flatMap(({ exitCode }) => (exitCode === null ? [] : [exitCode]));
   const how = codes.length > 0 ? codes.join(', ') : task.stopCode;
@@ -46,6 +49,8 @@ export function taskSheet(task: Task, nowMs: number): [string, string | null][] 
     ['Host', task.host ? `${task.host.name} (${task.host.id})` : null],
     ['Placed because', task.placement],
     ['Address', task.address],
+    ['Health', task.health === 'unknown' ? null : task.health],
+    ['Protected until', task.protection.expiresAt],
     ['Tags', pairs(task.tags)],
     ['Created', when(task.createdAt)],
     ['Placed', when(task.placedAt)],
@@ -57,16 +62,32 @@ export function taskSheet(task: Task, nowMs: number): [string, string | null][] 
   ];
 }
 
-export const containerHead = ['CONTAINER', 'STATE', 'EXIT', 'IMAGE', 'REASON'] as const;
+export const containerHead = ['CONTAINER', 'STATE', 'HEALTH', 'EXIT', 'RESTARTS', 'IMAGE', 'REASON'] as const;
 
-export function containerRows(task: Task): string[][] {
-  return task.containers.map(({ name, state, exitCode, signal, image, reason }) => [
-    name,
-    state,
-    exitCode === null ? '' : `${exitCode}${signal ? ` (${signal})` : ''}`,
-    image,
-    reason ?? '',
+export function containerRows(task: Task, nowMs: number): string[][] {
+  return task.containers.map((container) => [
+    container.name,
+    containerState(container, nowMs),
+    container.health === 'unknown' ? '' : container.health,
+    exitInWords(container),
+    container.restartCount === 0 && !container.lastExit ? '' : String(container.restartCount),
+    container.image,
+    container.reason ?? container.healthReason ?? '',
   ]);
+}
+
+type Container = Task['containers'][number];
+
+/** `waiting, again in 8s` between two attempts. */
+function containerState({ state, nextStartAt }: Container, nowMs: number): string {
+  return nextStartAt === null ? state : `${state}, again in ${duration(Math.max(0, Date.parse(nextStartAt) - nowMs))}`;
+}
+
+/** Of the attempt that runs there is none yet: then that of the one before. */
+function exitInWords({ exitCode, signal, lastExit }: Container): string {
+  const words = (code: number | null, by: string | null) => (code === null ? '' : `${code}${by ? ` (${by})` : ''}`);
+  if (exitCode !== null || !lastExit) return words(exitCode, signal);
+  return `last ${words(lastExit.exitCode, lastExit.signal)}`;
 }
 
 export function pairs(record: Readonly<Record<string, string>>): string | null {

@@ -19,5 +19,5 @@ async function inspect(name: string, { context, output }: CommonOptions): Promis
   const task = await getTask(api, await taskIdOf(api, name));
   if (output === 'json') return printJson(task);
   await print(sheet(taskSheet(task, Date.now())));
-  await print(`\n${table(containerHead, containerRows(task))}`);
+  await print(`\n${table(containerHead, containerRows(task, Date.now()))}`);
 }
