@@ -8,10 +8,24 @@ import { type ApiRoute, apiRoutes, readOpenApi } from '../support/openapi.js';
 import { startRegistry, type TestRegistry } from '../support/registry.js';
 import { pushTinyImage } from '../support/tiny-image.js';
 
-const publicRoutes = ['GET /docs', 'GET /healthz', 'GET /metrics', 'GET /openapi.json', 'GET /readyz'];
+const publicRoutes = [
+  'GET /.well-known/jwks.json',
+  'GET /.well-known/openid-configuration',
+  'GET /docs',
+  'GET /healthz',
+  'GET /metrics',
+  'GET /openapi.json',
+  'GET /readyz',
+];
 const routes = apiRoutes();
 const secured = routes.filter((route) => !publicRoutes.includes(route.title));
 const tenantRoutes = secured.filter((route) => route.role !== 'operator' && route.role !== 'any');
+
+/** What a route wants in its body before it looks for the object. */
+const bodies: Readonly<Record<string, object>> = {
+  'PATCH /v1/tasks/{taskId}': { cpuMillis: 500 },
+  'POST /v1/tasks/{taskId}/signal': { signal: 'HUP' },
+};
 
 let registry: TestRegistry;
 let berth: Api;
@@ -48,7 +62,7 @@ function pathOf(route: ApiRoute, values: Record<string, string> = objects): stri
 
 async function call(route: ApiRoute, key?: string) {
   const client = key === undefined ? berth.anonymous() : berth.as(key);
-  const answer = await client[route.method](pathOf(route)).send(route.hasBody ? {} : undefined);
+  const answer = await client[route.method](pathOf(route)).send(route.hasBody ? (bodies[route.title] ?? {}) : undefined);
   return { title: route.title, status: answer.status, code: answer.body.code };
 }
 
