@@ -137,9 +137,7 @@ function enableControllers(group: string): void {
   for (const above of ancestors(group)) {
     const directory = join(cgroupRoot, above);
     mkdirSync(directory, { recursive: true });
-    // Disk I/O is counted where the kernel and whoever is above us give the controller.
-    const io = /\bio\b/.test(readOrEmpty(join(directory, 'cgroup.controllers'))) ? ['io'] : [];
-    writeFileSync(join(directory, 'cgroup.subtree_control'), [...controllers, ...io].map((controller) => `+${controller}`).join(' '));
+    writeFileSync(join(directory, 'cgroup.subtree_control'), controllers.map((controller) => `+${controller}`).join(' '));
     // A kernel may have been built without it.
     writeQuietly(join(directory, 'cgroup.subtree_control'), '+io');
   }
