@@ -6,11 +6,13 @@ import { AccountsService } from './accounts.service.js';
 import { AccountsStore } from './accounts.store.js';
 import { Authenticator } from './authenticator.service.js';
 import { RequestLimit } from './request-limit.service.js';
+import { SocketDoor } from './socket-door.service.js';
 import { TenantsController } from './tenants.controller.js';
 import { WhoamiController } from './whoami.controller.js';
 
 @Module({
   controllers: [TenantsController, WhoamiController],
-  providers: [AccountsStore, AccountsService, Authenticator, RequestLimit, { provide: APP_GUARD, useClass: AccessGuard }],
+  providers: [AccountsStore, AccountsService, Authenticator, RequestLimit, SocketDoor, { provide: APP_GUARD, useClass: AccessGuard }],
+  exports: [SocketDoor],
 })
 export class AccountsModule {}

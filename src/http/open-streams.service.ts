@@ -16,13 +16,19 @@ export class OpenStreams implements BeforeApplicationShutdown {
    * @throws ApiError rate_limited when this key has too many open, unavailable when the process is shutting down.
    */
   add(keyId: string, reply: FastifyReply): { signal: AbortSignal; done: () => void } {
+    const { signal, done, abort } = this.begin(keyId);
+    reply.raw.once('close', abort);
+    return { signal, done };
+  }
+
+  /** As `add`, for a stream whose end its owner notices. */
+  begin(keyId: string): { signal: AbortSignal; done: () => void; abort: () => void } {
     if (this.stopping) throw new ApiError('unavailable', { what: 'this replica, which is restarting,' });
     const ofKey = [...this.open.values()].filter((one) => one === keyId).length;
     if (ofKey >= streamsPerKey) throw new ApiError('rate_limited', { seconds: 5 }, { retryAfterSeconds: 5 });
     const controller = new AbortController();
     this.open.set(controller, keyId);
-    reply.raw.once('close', () => controller.abort());
-    return { signal: controller.signal, done: () => this.open.delete(controller) };
+    return { signal: controller.signal, done: () => this.open.delete(controller), abort: () => controller.abort() };
   }
 
   get count(): number {

@@ -12,6 +12,11 @@ import { methodsOf, type Route } from './routes.js';
 
 /** Nothing in the contract is half as deep. */
 const maxDepth = 32;
+/** The other format of bodies, for copying files; only where a controller takes it. */
+const tarType = 'application/x-tar';
+/** Headers, and as much again for a body. */
+const sentWithinMs = 30_000;
+const tarPartWithinMs = 5 * 60_000;
 const requestIdPattern = /^[A-Za-z0-9._-]{1,64}$/;
 /** What a process without the role `api` still answers. */
 const alwaysServed = new Set(['/healthz', '/readyz', '/metrics']);
@@ -19,8 +24,10 @@ const alwaysServed = new Set(['/healthz', '/readyz', '/metrics']);
 export function newServer(config: Config): FastifyAdapter {
   const adapter = new FastifyAdapter({
     bodyLimit: bodyLimit.bytes,
-    // Slow senders of headers or bodies must not hold sockets for ever; answers may stream for as long as they like.
-    requestTimeout: 30_000,
+    // Slow senders of headers or bodies must not hold sockets for ever (bodies: below, since a tar may take its time);
+    // answers may stream for as long as they like.
+    requestTimeout: 0,
+    http: { headersTimeout: sentWithinMs },
     connectionTimeout: 0,
     forceCloseConnections: 'idle',
     genReqId,
@@ -33,6 +40,7 @@ export function newServer(config: Config): FastifyAdapter {
     reply.header('x-request-id', request.id);
   });
   server.addHook('onResponse', observeRequest);
+  server.addHook('onRequest', async ({ raw }) => limitTime(raw));
   parseOnlyJson(server);
   if (!config.roles.includes('api')) refuseApi(server);
   return adapter;
@@ -57,6 +65,23 @@ function parseOnlyJson(server: FastifyInstance): void {
       return done(new ApiError('malformed_body', { detail: `it is nested more than ${maxDepth} levels deep` }), undefined);
     parse(request, body as string, (error, value) => done(error && malformed(error), value));
   });
+  // Not read here: a controller passes it on as it comes.
+  server.addContentTypeParser(tarType, (request, payload, done) => {
+    if (request.routeOptions.url?.endsWith('/archive')) done(null, payload);
+    else done(new ApiError('unsupported_media_type'), undefined);
+  });
+}
+
+/** Cuts off whoever takes too long to send a body; of a tar, to send or to be given the next part. */
+function limitTime(request: IncomingMessage): void {
+  if (request.headers['content-type'] === tarType) {
+    request.setTimeout(tarPartWithinMs, () => request.destroy());
+    return;
+  }
+  if (request.complete) return;
+  const timer = setTimeout(() => request.destroy(), sentWithinMs);
+  const done = () => clearTimeout(timer);
+  request.once('end', done).once('close', done);
 }
 
 function malformed(error: Error): ApiError {

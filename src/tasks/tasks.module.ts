@@ -39,6 +39,7 @@ import { TasksStore } from './tasks.store.js';
   imports: [AccountsModule, AgentsModule, BillingModule, HttpModule, LogsModule],
   controllers: [
     TasksController,
+    InsideController,
     TaskAdjustmentsController,
     TaskProtectionController,
     TaskStatsController,
