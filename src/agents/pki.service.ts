@@ -1,9 +1,9 @@
 // The platform's certificate authority for hosts: one file in `config.pkiDir`, made once. Several replicas may share the
 // directory, also at their first start.
-import { createHash, randomUUID } from 'node:crypto';
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import type { CertificateResponse, HostId } from '@berth/contract';
+import { readOrMake } from '../identity/key-files.service.js';
 import { type Issuer, newAuthorityPem, newHostCertificate, newServerCertificate, readAuthorityPem } from './certificates.service.js';
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -29,7 +29,7 @@ export class Authority {
    */
   static async open(directory: string, hostCertificateMs = dayMs): Promise<Authority> {
     const file = join(directory, 'host-authority.pem');
-    const pem = (await read(file)) ?? (await createOnce(file, await newAuthorityPem()));
+    const pem = await readOrMake(file, newAuthorityPem);
     try {
       return new Authority(await readAuthorityPem(pem), hostCertificateMs);
     } catch (cause) {
@@ -51,33 +51,5 @@ export class Authority {
       authority: this.certificatePem,
       notAfter: certificate.notAfter.toISOString(),
     };
-  }
-}
-
-async function read(file: string): Promise<string | null> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
-}
-
-/** Writes the whole file or nothing; if another process was first, its content is the answer. */
-async function createOnce(file: string, content: string): Promise<string> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const fresh = `${file}.${randomUUID()}`;
-  try {
-    const handle = await open(fresh, 'wx', 0o600);
-    await handle.writeFile(content);
-    await handle.sync();
-    await handle.close();
-    await link(fresh, file);
-    return content;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    return await readFile(file, 'utf8');
-  } finally {
-    await rm(fresh, { force: true });
   }
 }
