@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { pageQuerySchema } from './account.js';
 
-export const securityGroupLimits = { perTask: 5, rules: 60, perTenant: 500 } as const;
+export const securityGroupLimits = { perTask: 5, rules: 60, perTenant: 100 } as const;
 
 /** The group of tasks that name none. Every tenant has it, and it can't be deleted. */
 export const defaultSecurityGroup = 'default';

@@ -8,6 +8,7 @@ import { DataSource } from 'typeorm';
 import type { Config } from '../config.js';
 import { CONFIG, LOGGER } from '../db/db.module.js';
 import { SignalBus } from '../db/signals.js';
+import { noteHostNetwork, type SubnetPlan } from '../network/host-network.store.js';
 import { HostLinks } from './host-links.service.js';
 import { activateHost, noteDiskPressure, touchHosts } from './hosts.store.js';
 
@@ -17,17 +18,19 @@ const reconnectAfterMs = 500;
 @Injectable()
 export class HostPresence implements OnModuleInit, BeforeApplicationShutdown {
   private heardHosts = new Set<HostId>();
+  private readonly subnets: SubnetPlan;
   private readonly lane: pg.Pool;
   private timer: NodeJS.Timeout | null = null;
   private flushing: Promise<void> | null = null;
 
   constructor(
-    @Inject(CONFIG) config: Pick<Config, 'databaseUrl'>,
+    @Inject(CONFIG) config: Pick<Config, 'databaseUrl' | 'network'>,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(DataSource) private readonly db: DataSource,
     @Inject(SignalBus) private readonly signals: SignalBus,
     @Inject(HostLinks) private readonly links: HostLinks,
   ) {
+    this.subnets = { taskNetwork: config.network.taskNetwork, hostPrefix: config.network.hostPrefix };
     this.lane = new pg.Pool({
       connectionString: config.databaseUrl,
       application_name: 'berth-heartbeats',
@@ -44,11 +47,14 @@ export class HostPresence implements OnModuleInit, BeforeApplicationShutdown {
   }
 
   /** A host has connected and can take tasks. @returns false if there is no such host. */
-  async arrived({ hostId, name, bootId, capacity, attributes, agentVersion, diskPressure }: Hello): Promise<boolean> {
+  async arrived({ hostId, name, bootId, capacity, attributes, agentVersion, diskPressure, network }: Hello): Promise<boolean> {
     const facts = { name, bootId, capacity, diskPressure, attributes: { ...attributes, agentVersion } };
     if (!(await activateHost(this.db, hostId, facts))) return false;
+    if (!(await noteHostNetwork(this.db, hostId, network ?? null, this.subnets)))
+      this.logger.error({ hostId, ...this.subnets }, 'no subnet is left for this host: its tasks reach no other host’s. Enlarge BERTH_TASK_NETWORK');
     this.logger.info({ hostId, name, agentVersion }, 'host connected');
     this.signals.send('pending', null);
+    if (network) this.signals.send('network', null);
     return true;
   }
 

@@ -23,6 +23,7 @@ export async function writeReports(manager: EntityManager, { changes, events }: 
     state: report.state,
     containers: report.containers,
     address: report.address,
+    ports: report.ports,
     timings: report.startTimings,
     adjusted: report.adjusted ?? null,
     health: report.health,
@@ -43,7 +44,7 @@ export async function writeReports(manager: EntityManager, { changes, events }: 
   }));
   await manager.query(
     `WITH changed AS (
-       UPDATE tasks t SET state = r.state, report_version = r.version, containers = r.containers, address = r.address,
+       UPDATE tasks t SET state = r.state, report_version = r.version, containers = r.containers, address = r.address, ports = r.ports,
               adjusted = coalesce(r.adjusted, t.adjusted),
               cpu_millis = ${heldNow('cpu_millis', 'cpuMillis')}, memory_mib = ${heldNow('memory_mib', 'memoryMiB')},
               start_timings = r.timings, started_at = coalesce(t.started_at, r.started_at),
@@ -51,7 +52,7 @@ export async function writeReports(manager: EntityManager, { changes, events }: 
               protected_until = CASE WHEN r.protection_set_at > coalesce(t.protection_set_at, '-infinity') THEN r.protected_until ELSE t.protected_until END,
               protection_set_at = greatest(t.protection_set_at, r.protection_set_at),
               stopped_at = CASE WHEN r.state = 'stopped' THEN coalesce(r.stopped_at, now()) END
-       FROM jsonb_to_recordset($1::jsonb) AS r(id uuid, version bigint, state text, containers jsonb, address text, timings jsonb, adjusted jsonb,
+       FROM jsonb_to_recordset($1::jsonb) AS r(id uuid, version bigint, state text, containers jsonb, address text, ports jsonb, timings jsonb, adjusted jsonb,
             stop_code text, stop_reason text, started_at timestamptz, stopped_at timestamptz,
             health text, protected_until timestamptz, protection_set_at timestamptz)
        WHERE t.id = r.id

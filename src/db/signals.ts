@@ -12,6 +12,8 @@ export interface Signals {
   desired: readonly string[];
   /** These tasks' status has changed. */
   tasks: readonly string[];
+  /** Security groups or the hosts' table have changed. */
+  network: null;
   /** Requests for hosts that are connected to another replica: JSON, one at a time (see HostLinks). */
   streams: readonly string[];
   /** Such a request that its host could not serve: JSON. */

@@ -46,10 +46,19 @@ const disk: Filter = {
   },
 };
 
+const hostPorts: Filter = {
+  name: 'host-ports',
+  passes: ({ ports }, { needs }) => !(needs.hostPorts ?? []).some((port) => ports.has(port)),
+  detail(turnedAway, { needs }) {
+    const taken = (needs.hostPorts ?? []).filter((port) => turnedAway.some(({ ports }) => ports.has(port)));
+    return `another task has ${taken.join(', ')} on ${hostsInWords(turnedAway.length)}`;
+  },
+};
+
 const cpu = sizeFilter('cpu', 'cpuMillis', formatCpu);
 const memory = sizeFilter('memory', 'memoryMiB', formatMemory);
 
-export const filters: readonly Filter[] = [hostActive, isolation, diskPressure, taskSlots, disk, cpu, memory];
+export const filters: readonly Filter[] = [hostActive, isolation, diskPressure, taskSlots, hostPorts, disk, cpu, memory];
 
 /** A host that doesn't say has containers, which every host has. */
 function tiersOf({ attributes }: HostView): string[] {

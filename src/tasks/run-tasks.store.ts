@@ -13,7 +13,14 @@ export interface NewTasks {
   readonly cpuMillis: number;
   readonly memoryMiB: number;
   readonly needs: Needs;
+  /** Names. */
+  readonly securityGroups: readonly string[];
   readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface Made {
+  readonly createdAt: Date;
+  readonly securityGroups: readonly { readonly id: string; readonly name: string }[];
 }
 
 export interface KeyUse {
@@ -47,18 +54,23 @@ export class RunTasksStore {
     return rows.length > 0;
   }
 
-  /** @returns when the tasks were made: the same instant for all. */
-  async insert(manager: EntityManager, tenantId: TenantId, tasks: NewTasks): Promise<Date> {
+  /** @returns when the tasks were made, the same instant for all, and their security groups; those that there are not are left out. */
+  async insert(manager: EntityManager, tenantId: TenantId, tasks: NewTasks): Promise<Made> {
     const rows = await manager.query(
-      `WITH made AS (
-         INSERT INTO tasks (id, tenant_id, task_definition_id, name, overrides, cpu_millis, memory_mib, tags, needs)
-         SELECT id, $1, $3::uuid, $4, $5::jsonb, $6::int, $7::int, $8::jsonb, $9::jsonb FROM unnest($2::uuid[]) AS id
+      // The lock keeps the groups until the tasks in them can be seen.
+      `WITH groups AS (
+         SELECT id, name FROM security_groups WHERE tenant_id = $1 AND name = ANY($10::text[]) FOR KEY SHARE
+       ), made AS (
+         INSERT INTO tasks (id, tenant_id, task_definition_id, name, overrides, cpu_millis, memory_mib, tags, needs, security_groups)
+         SELECT id, $1, $3::uuid, $4, $5::jsonb, $6::int, $7::int, $8::jsonb, $9::jsonb, ARRAY(SELECT id FROM groups ORDER BY name)
+         FROM unnest($2::uuid[]) AS id
          RETURNING id, created_at
        ), told AS (
          INSERT INTO task_events (task_id, tenant_id, at, type, reason)
          SELECT id, $1, created_at, 'pending', 'Submitted; waiting for a host.' FROM made
        )
-       SELECT created_at FROM made LIMIT 1`,
+       SELECT created_at, (SELECT coalesce(jsonb_agg(jsonb_build_object('id', id, 'name', name) ORDER BY name), '[]') FROM groups) AS groups
+       FROM made LIMIT 1`,
       [
         tenantId,
         tasks.ids,
@@ -69,8 +81,9 @@ export class RunTasksStore {
         tasks.memoryMiB,
         JSON.stringify(tasks.tags),
         JSON.stringify(tasks.needs),
+        tasks.securityGroups,
       ],
     );
-    return rows[0].created_at;
+    return { createdAt: rows[0].created_at, securityGroups: rows[0].groups };
   }
 }
