@@ -7,7 +7,9 @@ import type { Config } from './config.js';
 import { DbModule } from './db/db.module.js';
 import { HttpModule } from './http/http.module.js';
 import { JobsModule } from './jobs/jobs.module.js';
+import { NetworkModule } from './network/network.module.js';
 import { PlacementModule } from './placement/placement.module.js';
+import { SecretsModule } from './secrets/secrets.module.js';
 import { TasksModule } from './tasks/tasks.module.js';
 
 @Module({})
@@ -18,9 +20,11 @@ export class AppModule {
       imports: [
         DbModule.forRoot(config),
         AccountsModule,
+        SecretsModule,
         TasksModule,
         PlacementModule,
         AgentsModule,
+        NetworkModule,
         BillingModule,
         JobsModule,
         HttpModule,

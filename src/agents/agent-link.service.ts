@@ -44,6 +44,8 @@ export class AgentLink {
   private early: DesiredTask[] = [];
   private lastSeq = 0;
   private framesWaiting = 0;
+  /** Its tasks have a network of their own, of which it wants to be told. */
+  hasNetwork = false;
   private diskPressure: string | null = null;
 
   constructor(
@@ -143,6 +145,7 @@ export class AgentLink {
   private receiveHello(hello: Hello): void {
     clearTimeout(this.helloTimer);
     this.phase = 'greeting';
+    this.hasNetwork = hello.network !== undefined;
     this.diskPressure = hello.diskPressure;
     this.greet(hello).catch((err) => {
       this.ports.logger.warn({ err, hostId: this.hostId }, 'an agent could not be greeted');

@@ -7,6 +7,7 @@ import {
   parseImageRef,
   type TaskDefinition,
   type TaskId,
+  type TaskNetwork,
   type TaskOverrides,
   type TaskSpec,
   type TaskWish,
@@ -15,7 +16,7 @@ import { toContainerExtras } from './container-extras.js';
 
 /** A definition as the database keeps it. */
 export type StoredDefinition = Partial<
-  Pick<TaskDefinition, 'isolation' | 'ephemeralStorageMiB' | 'maxRunTimeSeconds' | 'cpuBurst' | 'blockIoWeight'>
+  Pick<TaskDefinition, 'isolation' | 'networkMbps' | 'publishedPorts' | 'securityGroups' | 'ephemeralStorageMiB' | 'maxRunTimeSeconds' | 'cpuBurst' | 'blockIoWeight'>
 > &
   Pick<TaskDefinition, 'pidsLimit' | 'containers' | 'userData'>;
 type StoredContainer = StoredDefinition['containers'][number];
@@ -29,7 +30,8 @@ export interface SpecSource {
   readonly memoryMiB: number;
   readonly family: string;
   readonly revision: number;
-  readonly overrides: Pick<TaskOverrides, 'containers' | 'userData' | 'maxRunTimeSeconds'> | null;
+  readonly overrides: Pick<TaskOverrides, 'containers' | 'userData' | 'maxRunTimeSeconds' | 'securityGroups'> | null;
+  readonly securityGroups: readonly string[];
   readonly definition: StoredDefinition;
   /** What was wished since it runs. */
   readonly wish?: TaskWish | undefined;
@@ -54,6 +56,7 @@ export function toTaskSpec(source: SpecSource, defaultRegistry: string): TaskSpe
     maxRunTimeSeconds: source.overrides?.maxRunTimeSeconds ?? source.definition.maxRunTimeSeconds ?? null,
     cpuBurst: source.definition.cpuBurst ?? false,
     blockIoWeight: source.definition.blockIoWeight ?? null,
+    network: toTaskNetwork(source),
     containers: source.definition.containers.map((container) => toContainerSpec(container, overrides.get(container.name), defaultRegistry)),
   };
 }
@@ -61,6 +64,15 @@ export function toTaskSpec(source: SpecSource, defaultRegistry: string): TaskSpe
 export function toDesiredRunning(source: SpecSource, defaultRegistry: string): DesiredTask {
   const { taskId, wish } = source;
   return { taskId, desired: 'running', spec: toTaskSpec(source, defaultRegistry), ...(wish && { wish }) };
+}
+
+function toTaskNetwork({ securityGroups, definition, overrides }: SpecSource): TaskNetwork {
+  return {
+    securityGroups: [...securityGroups],
+    publishedOpen: (overrides?.securityGroups ?? definition.securityGroups) === undefined,
+    publishedPorts: [...(definition.publishedPorts ?? [])],
+    mbps: definition.networkMbps ?? null,
+  };
 }
 
 function toContainerSpec(

@@ -1,6 +1,7 @@
 // A registered task definition: how it is named, shown, and what a task's overrides make of it.
 import {
   type ContainerDefinition,
+  defaultSecurityGroup,
   ephemeralStorageOf,
   limits,
   type TaskDefinition,
@@ -51,12 +52,26 @@ export function toApiDefinition({ id, family, revision, spec, createdAt, deregis
     ...(spec.maxRunTimeSeconds === undefined ? {} : { maxRunTimeSeconds: spec.maxRunTimeSeconds }),
     ...(spec.cpuBurst === undefined ? {} : { cpuBurst: spec.cpuBurst }),
     ...(spec.blockIoWeight === undefined ? {} : { blockIoWeight: spec.blockIoWeight }),
+    ...networkFieldsOf(spec),
     containers: [...spec.containers],
     ...(spec.userData === undefined ? {} : { userData: spec.userData }),
     tags: spec.tags,
     createdAt: createdAt.toISOString(),
     deregisteredAt: deregisteredAt?.toISOString() ?? null,
   };
+}
+
+function networkFieldsOf({ networkMbps, publishedPorts, securityGroups }: RegisteredSpec) {
+  return {
+    ...(networkMbps === undefined ? {} : { networkMbps }),
+    ...(publishedPorts === undefined ? {} : { publishedPorts }),
+    ...(securityGroups === undefined ? {} : { securityGroups }),
+  };
+}
+
+/** Names of the groups of a task of this definition. */
+export function groupsOf(spec: RegisteredSpec, overrides: TaskOverrides | undefined): readonly string[] {
+  return overrides?.securityGroups ?? spec.securityGroups ?? [defaultSecurityGroup];
 }
 
 /**
@@ -85,7 +100,11 @@ function invalid(field: string, problem: string): ApiError {
 /** What placement has to look for beside CPU and memory. */
 export function needsOf(spec: RegisteredSpec): Needs {
   const diskMiB = ephemeralStorageOf(spec);
+  const hostPorts = (spec.publishedPorts ?? []).flatMap(({ protocol, hostPort }) =>
+    hostPort === undefined ? [] : `${protocol}/${hostPort}`,
+  );
   return {
+    ...(hostPorts.length > 0 ? { hostPorts: hostPorts.sort() } : {}),
     ...(spec.isolation === 'sandbox' ? { isolation: spec.isolation } : {}),
     ...(diskMiB === limits.ephemeralStorageMiB.default ? {} : { diskMiB }),
   };
