@@ -1,6 +1,6 @@
 // Wishes about running tasks in the database: room on the host, also against a placement at the same moment, and what a
 // task holds while its host has not answered.
-import type { Adjusted, HostId, TaskId, TaskReport, TenantId } from '@berth/contract';
+import { type Adjusted, type HostId, type TaskId, type TenantId, taskReportSchema } from '@berth/contract';
 import { pino } from 'pino';
 import { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
@@ -54,20 +54,8 @@ async function row() {
 }
 
 async function answer(version: number, adjusted: Adjusted): Promise<void> {
-  const report: TaskReport = {
-    taskId,
-    version,
-    state: 'running',
-    reachedAt: {},
-    address: null,
-    stopCode: null,
-    stopReason: null,
-    containers: [],
-    startTimings: null,
-    health: 'unknown',
-    protection: null,
-    adjusted,
-  } as TaskReport;
+  const nothing = { address: null, stopCode: null, stopReason: null, containers: [], startTimings: null };
+  const report = taskReportSchema.parse({ taskId, version, state: 'running', reachedAt: {}, ...nothing, adjusted });
   await intake.submit({ hostId, reports: [report], usage: [] });
 }
 
