@@ -1,5 +1,6 @@
 // A host with pure cgroup v2, as fleets have it: the same promises that test/host checks on this machine. The host is a
 // virtual machine that joins a Berth outside of it.
+import type { Task, TaskStats } from '@berth/contract';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { until } from '../support/runtime-task.js';
 import { type JoinedMachine, joinMachine } from './joined-machine.js';
@@ -102,6 +103,60 @@ describe('a host with cgroup v2', () => {
     await until(async () => (await berth.log(id).catch(() => '')).includes('ready'));
     await berth.requestStop(id);
     expect(await berth.untilStopped(id)).toMatchObject({ stopCode: 'UserInitiated', containers: [{ exitCode: 137 }] });
+  });
+
+  it('gives a running task another size, and less memory only if it does not use it', async () => {
+    const id = await berth.run(
+      'head -c 20000000 /dev/zero > /dev/shm/kept; head -c 30000000 /dev/zero > /file; echo ready; exec sleep 600',
+      {
+        memoryMiB: 96,
+      },
+    );
+    await until(async () => (await berth.log(id).catch(() => '')).includes('ready'));
+    const resize = (body: object) => berth.ask<Task & { code: string }>('patch', `/v1/tasks/${id}`, body);
+    expect((await resize({ cpuMillis: 200, memoryMiB: 128 })).body).toMatchObject({ cpuMillis: 200, memoryMiB: 128, adjustment: null });
+    expect([await read(`${group(id)}/cpu.max`), await read(`${group(id)}/memory.max`)].map((text) => text.trim())).toEqual([
+      '20000 100000',
+      String(128 * 1024 * 1024),
+    ]);
+    expect((await resize({ memoryMiB: 16 })).body.code).toBe('adjustment_refused');
+    expect((await resize({ memoryMiB: 32 })).body).toMatchObject({ memoryMiB: 32, adjustment: null });
+    expect([await read(`${group(id)}/memory.high`), await read(`${group(id)}/memory.max`)].map((text) => text.trim())).toEqual([
+      'max',
+      String(32 * 1024 * 1024),
+    ]);
+    expect((await berth.task(id)).state).toBe('running');
+    await berth.requestStop(id);
+    await berth.untilStopped(id);
+  });
+
+  it('freezes and thaws, and stops a frozen task', async () => {
+    const id = await berth.run('while :; do :; done', { cpuMillis: 100 });
+    await berth.untilRunning(id);
+    const frozen = async () => /^frozen (\d)$/m.exec(await read(`${group(id)}/cgroup.events`))?.[1];
+    expect((await berth.ask<Task>('post', `/v1/tasks/${id}/freeze`)).body.frozen).toBe(true);
+    expect(await frozen()).toBe('1');
+    expect((await berth.ask<Task>('post', `/v1/tasks/${id}/thaw`)).body.frozen).toBe(false);
+    expect(await frozen()).toBe('0');
+    await berth.ask('post', `/v1/tasks/${id}/freeze`);
+    await berth.requestStop(id);
+    expect(await berth.untilStopped(id)).toMatchObject({ stopCode: 'UserInitiated' });
+  });
+
+  it('shows what a task uses, with the pressure', async () => {
+    const id = await berth.run('while :; do :; done & while :; do :; done', { cpuMillis: 100, memoryMiB: 64 });
+    await berth.untilRunning(id);
+    const stats = await until(async () => {
+      const { body } = await berth.ask<TaskStats>('get', `/v1/tasks/${id}/stats`);
+      return (body.task?.pressure?.cpu?.some10 ?? 0) > 1 && body;
+    });
+    expect(stats.task.cpu.throttledPeriods).toBeGreaterThan(0);
+    expect(stats.task.cpu.percent).toBeGreaterThan(2);
+    expect(stats.task.memory.limitBytes).toBe(64 * 1024 * 1024);
+    expect(stats.task.memory.workingSetBytes).toBeGreaterThan(0);
+    expect(stats.containers).toMatchObject([{ name: 'main' }]);
+    await berth.requestStop(id);
+    await berth.untilStopped(id);
   });
 
   it('keeps its limits when systemd reorders the groups it owns', async () => {

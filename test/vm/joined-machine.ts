@@ -29,6 +29,8 @@ export interface JoinedMachine {
   log(id: string): Promise<string>;
   cost(id: string): Promise<TaskCost>;
   requestStop(id: string): Promise<void>;
+  /** What the tenant's request answers, whatever its status. */
+  ask<T>(method: 'get' | 'post' | 'patch', path: string, body?: object): Promise<{ status: number; body: T }>;
   host(): Promise<Host | undefined>;
   /** The first process of a task's container, as a pid of the machine. */
   pidOf(id: string): Promise<number>;
@@ -127,6 +129,10 @@ function control(machine: Machine, api: Api, key: string, registryPort: number, 
         .post(`/v1/tasks/${id}/stop`)
         .send({})
         .expect((answer) => answer.ok);
+    },
+    ask: async (method, path, body) => {
+      const answer = await api.as(key)[method](path).send(body);
+      return { status: answer.status, body: answer.body };
     },
     host,
     pidOf: async (id) => Number(await machine.must(`cat /run/berth/tasks/${id}/containers/main/pid`)),
