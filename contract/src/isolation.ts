@@ -50,11 +50,11 @@ function containerFaults(container: object, index: number): IsolationFault[] {
   const faults: IsolationFault[] = Object.entries(withoutHost)
     .filter(([field]) => isGiven(given[field]))
     .map(([field, message]) => ({ path: ['containers', index, field], message }));
-  const probe = given.healthCheck as { http?: unknown; tcp?: unknown } | null | undefined;
-  if (probe?.http || probe?.tcp)
+  const check = given.healthCheck as { command?: unknown } | null | undefined;
+  if (check?.command)
     faults.push({
-      path: ['containers', index, 'healthCheck'],
-      message: 'only a command can look into a sandbox, whose ports are its own: give healthCheck.command',
+      path: ['containers', index, 'healthCheck', 'command'],
+      message: 'no program can be run in a sandbox from outside: give healthCheck.http or healthCheck.tcp',
     });
   return faults;
 }

@@ -97,6 +97,14 @@ describe('health', () => {
     expect(times(report, 'main').from - times(report, 'web').from).toBeGreaterThanOrEqual(1000);
   });
 
+  it('is told of a sandbox, too, and when it was started again', async () => {
+    const life = { ...check({ http: { port: 80, path: '/health' } }), ...again() };
+    const one = { ...task(sh('web', `${web} & sleep 6; exit 1`, life)), memoryMiB: 128, isolation: 'sandbox' as const };
+    host.run(one);
+    await host.reported(one, ({ health }) => health === 'healthy');
+    await host.reported(one, ({ health, containers }) => health === 'healthy' && containers[0]?.restartCount === 1);
+  });
+
   it.each([
     ['a status', { http: { port: 80, path: '/none' } }, 'port 80 answered /none with status 404'],
     [

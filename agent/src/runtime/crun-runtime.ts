@@ -171,6 +171,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
         networkSettled: networks.settled(sandbox.slot),
       };
       const waited = performance.now() - queued;
+      if (task.isolation === 'sandbox') maker.addressInside(sandbox.slot);
       try {
         const result = await launch(launching, request);
         return { ...result, timings: { wait: waited, ...result.timings } };

@@ -22,7 +22,7 @@ export interface InsideAddress {
   readonly gateway: string;
 }
 
-/** Sets up lo and eth0 of the network namespace that the file `namespace` names. */
+/** Sets up lo and eth0 of the network namespace that the file `namespace` names. Safe twice. */
 export function configureInside(namespace: string, to: InsideAddress): void {
   const own = openSync('/proc/thread-self/ns/net', 'r');
   const inside = openSync(namespace, 'r');
@@ -52,7 +52,11 @@ function configure(socket: number, to: InsideAddress): void {
   ioctl(socket, requests.setAddress, interfaceRequest('eth0', socketAddress(to.address)), `eth0 ${to.address}`);
   ioctl(socket, requests.setNetmask, interfaceRequest('eth0', socketAddress(netmask(to.prefixLength))), `eth0 /${to.prefixLength}`);
   ioctl(socket, requests.setFlags, interfaceRequest('eth0', up), 'eth0 up');
-  ioctl(socket, requests.addRoute, defaultRoute(to.gateway), `default via ${to.gateway}`);
+  try {
+    ioctl(socket, requests.addRoute, defaultRoute(to.gateway), `default via ${to.gateway}`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 /** struct ifreq: the name, and a union of 24 bytes. */

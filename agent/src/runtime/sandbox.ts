@@ -28,6 +28,8 @@ const holdersTimeoutMs = 20_000;
 export interface SandboxMaker {
   /** All of them, or none: after an error nothing is left of any. */
   make(slots: readonly number[]): Promise<void>;
+  /** Gives the slot's interface its address again: a gVisor sandbox takes it off, and leaves it so. */
+  addressInside(slot: number): void;
   /** Safe for slots that were made in part or not at all. No process may be left in their namespaces. */
   remove(slots: readonly number[]): Promise<void>;
   /** Slots of which anything is there. */
@@ -39,7 +41,12 @@ export function sandboxMaker(paths: Paths, net: Network, disks: Disks, subnet: S
     for (const slot of slots) removeFiles(paths, disks, slot);
     await net.detach(slots);
   };
+  const addressInside = (slot: number) => {
+    const { prefixLength, gateway } = subnet;
+    configureInside(paths.slot(slot).net, { address: subnet.addressOf(slot), prefixLength, gateway });
+  };
   return {
+    addressInside,
     make: async (slots) => {
       const holders = startHolders(slots.length);
       try {
@@ -48,13 +55,7 @@ export function sandboxMaker(paths: Paths, net: Network, disks: Disks, subnet: S
         for (const { slot, pid } of sandboxes) pin(paths, slot, pid, uidBase);
         for (const slot of slots) await disks.make(paths.slot(slot), limits.ephemeralStorageMiB.default);
         await net.attach(sandboxes);
-        for (const slot of slots) {
-          configureInside(paths.slot(slot).net, {
-            address: subnet.addressOf(slot),
-            prefixLength: subnet.prefixLength,
-            gateway: subnet.gateway,
-          });
-        }
+        for (const slot of slots) addressInside(slot);
       } catch (error) {
         // First, because namespaces live as long as a process is in them.
         await holders.end();
