@@ -121,6 +121,23 @@ describe('reading a part of a log', () => {
   });
 });
 
+describe('logs for the store', () => {
+  it('are those of tasks that have ended, once, and stay noted over a restart of the agent', async () => {
+    const [ended, live] = [sh('echo kept'), sh('echo live; sleep 600')];
+    await startTask(host, live);
+    await runToEnd(host, ended);
+    expect(await host.call.logsToStore()).toContain(ended.taskId);
+    expect(await host.call.logsToStore()).not.toContain(live.taskId);
+    expect(await host.call.storedText(ended.taskId)).toMatch(/^\d{4}-\S+Z stdout F kept\n$/);
+    await host.restart();
+    await host.call.start([live.taskId]);
+    expect(await host.call.logsToStore()).not.toContain(ended.taskId);
+    expect((await host.call.logs(ended.taskId, {})).map(({ text }) => text)).toEqual(['kept']);
+    await host.call.cleanup(live.taskId);
+    expect(await host.call.logsToStore()).toContain(live.taskId);
+  });
+});
+
 describe('logs under the usual limits', () => {
   it('hold 20 MB printed at once, every byte in its order, for a follower from the start', async () => {
     const usual = await runtimeHost({ insecureRegistries: [registry.address] });

@@ -19,7 +19,18 @@ const exits: { taskId: TaskId; container: string; exit: Exit }[] = [];
 
 async function collect(taskId: TaskId, request: object): Promise<LogLine[]> {
   const lines: LogLine[] = [];
-  const whole = { container: null, tail: 1000, since: null, until: null, grep: null, stream: null, from: null, follow: false, signal: new AbortController().signal, ...request };
+  const whole = {
+    container: null,
+    tail: 1000,
+    since: null,
+    until: null,
+    grep: null,
+    stream: null,
+    from: null,
+    follow: false,
+    signal: new AbortController().signal,
+    ...request,
+  };
   for await (const batch of runtime.logs(taskId, whole)) lines.push(...batch.lines);
   return lines;
 }
@@ -36,6 +47,12 @@ const calls: Record<string, (...args: never[]) => Promise<unknown>> = {
   observe: runtime.observe,
   cleanup: runtime.cleanup,
   logs: collect,
+  logsToStore: async () => runtime.endedLogs.list(),
+  storedText: async (taskId: TaskId) => {
+    const text = Buffer.concat([...runtime.endedLogs.chunks(taskId)].map(({ data }) => data)).toString();
+    runtime.endedLogs.done(taskId);
+    return text;
+  },
   taskStats: async (taskId: TaskId) => runtime.taskStats(taskId),
   resize: runtime.resize,
   setFrozen: runtime.setFrozen,

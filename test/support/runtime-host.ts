@@ -27,6 +27,10 @@ export interface RuntimeCalls {
   observe(taskId: TaskId, container: string): Promise<Observed>;
   cleanup(taskId: TaskId): Promise<void>;
   logs(taskId: TaskId, request: Partial<Omit<LogRequest, 'signal'>>): Promise<LogLine[]>;
+  /** Ended tasks whose logs have to go into the log store. */
+  logsToStore(): Promise<TaskId[]>;
+  /** What goes there, and notes that it has gone. */
+  storedText(taskId: TaskId): Promise<string>;
   taskStats(taskId: TaskId): Promise<TaskCounters | null>;
   resize(spec: TaskSpec): Promise<void>;
   setFrozen(taskId: TaskId, frozen: boolean): Promise<void>;
