@@ -1,6 +1,6 @@
 import { macOf } from '@berth/contract';
 import { describe, expect, it } from 'vitest';
-import { idRangeOf, outermost, parseSubnet } from './addresses.js';
+import { idRangeOf, parseSubnet } from './addresses.js';
 
 describe('parseSubnet', () => {
   it('gives the bridge the first address and slots those after it, the last but one at most', () => {

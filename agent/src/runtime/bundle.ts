@@ -37,7 +37,7 @@ export interface Rlimit {
   readonly hard: number;
 }
 
-interface Mount {
+export interface Mount {
   readonly destination: string;
   readonly type: string;
   readonly source: string;

@@ -70,6 +70,7 @@ describe('sandboxPool', () => {
         for (const slot of slots) made.delete(slot);
       },
       present: () => [...made],
+      addressInside: () => {},
     };
   }
 
