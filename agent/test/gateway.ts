@@ -37,6 +37,8 @@ export interface TestGateway {
   /** Times at which links were opened, by the gateway's clock. */
   readonly dials: number[];
   readonly renewals: number;
+  /** What is answered to POST requests of hosts beside those for certificates, by path; a throw is a 500. */
+  readonly answers: Map<string, (body: unknown) => object | Promise<object>>;
   /** The next link that says hello, or the newest one that did and was not asked for yet. */
   nextLink(): Promise<TestLink>;
   /** What comes on the stream of this id, until its end. */
@@ -94,6 +96,7 @@ export async function startGateway(): Promise<TestGateway> {
     certificateLifeMs: 3_600_000,
     polite: true,
     dials: [],
+    answers: new Map(),
     get renewals() {
       return renewals;
     },
@@ -150,6 +153,8 @@ export async function startGateway(): Promise<TestGateway> {
       return certify(response, csr, randomUUID());
     }
     const peer = (request.socket as TLSSocket).authorized ? (request.socket as TLSSocket).getPeerCertificate().subject.CN : null;
+    const answering = gateway.answers.get(request.url ?? '');
+    if (answering && peer) return respond(response, 200, await answering(body));
     if (request.url !== agentPaths.renew || typeof peer !== 'string') return respond(response, 401, { message: 'no certificate' });
     renewals += 1;
     return certify(response, renewRequestSchema.parse(body).csr, peer);

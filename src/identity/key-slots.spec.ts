@@ -14,6 +14,10 @@ describe('signing keys', () => {
   });
 
   it('change', () => {
-    fc.assert(fc.property(instant, (nowMs) => expect(slotAt(nowMs + slotMs)).toBe(slotAt(nowMs) + 1)));
+    fc.assert(
+      fc.property(instant, (nowMs) => {
+        expect(slotAt(nowMs + slotMs)).toBe(slotAt(nowMs) + 1);
+      }),
+    );
   });
 });
