@@ -69,6 +69,7 @@ export const systemCallProbes: readonly SystemCallProbe[] = [
   probe('a raw socket', [41, 198], 2, 3, 1),
   probe('mknod of a disk', [259, 33], here, '/tmp/berth-probe-disk', 0o60600, 8 << 8),
   probe('typing into one’s terminal (TIOCSTI)', [16, 29], 0, 0x5412, 'x'),
+  probe('the same with a bit set that the kernel does not look at', [16, 29], 0, 0x1_0000_5412, 'x'),
   probe(noSuchCall, 999, 0),
 ];
 

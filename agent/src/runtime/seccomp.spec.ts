@@ -63,6 +63,21 @@ describe('the system call filter', () => {
     for (const flags of [0x003d0f00, 0x01200011]) expect(passes(flags)).toBe(true);
   });
 
+  it('lets every ioctl pass but TIOCSTI, also with bits set that the kernel does not look at', () => {
+    const conditions = rulesOf('ioctl').flatMap((rule) => rule.args ?? []);
+    const passes = (request: bigint) => conditions.some(({ value, valueTwo }) => (request & BigInt(value)) === BigInt(valueTwo ?? -1));
+    for (const high of [0n, 1n << 32n, 1n << 63n, 0xffffffffn << 32n]) {
+      expect(passes(high | 0x5412n)).toBe(false);
+      for (const request of [0x5401n, 0x5410n, 0x5413n, 0x541bn, 0x5612n, 0x80045430n, 0n, 0xffffffffn])
+        expect(passes(high | request)).toBe(true);
+    }
+    expect(conditions.every(({ index, op }) => index === 1 && op === 'SCMP_CMP_MASKED_EQ')).toBe(true);
+  });
+
+  it('leaves calls that only list mounts unknown, so that programs read /proc/self/mountinfo instead', () => {
+    for (const name of ['statmount', 'listmount', 'modify_ldt', 'fanotify_init']) expect(rulesOf(name)).toEqual([]);
+  });
+
   it('knows only the machine’s own architecture, and says so of others', () => {
     expect(profile.architectures).toEqual(['SCMP_ARCH_X86_64']);
     expect(seccompProfile('arm64').architectures).toEqual(['SCMP_ARCH_AARCH64']);

@@ -12,7 +12,7 @@ interface Condition {
   readonly index: number;
   readonly value: number;
   readonly valueTwo?: number;
-  readonly op: 'SCMP_CMP_EQ' | 'SCMP_CMP_NE' | 'SCMP_CMP_GT' | 'SCMP_CMP_MASKED_EQ';
+  readonly op: 'SCMP_CMP_EQ' | 'SCMP_CMP_GT' | 'SCMP_CMP_MASKED_EQ';
 }
 
 interface Rule {
@@ -86,6 +86,10 @@ const allowed: readonly Group[] = [
     calls: `clock_getres clock_gettime clock_nanosleep getcpu getrandom gettimeofday sysinfo timer_create timer_delete
       timer_getoverrun timer_gettime timer_settime uname`,
   },
+  {
+    why: 'not made by programs but by the kernel on their behalf: without it a probe that the operator sets on the host kills them',
+    calls: 'uretprobe',
+  },
 ];
 
 /** Refused with EPERM, where silence would make a reader wonder whether they were forgotten. */
@@ -93,7 +97,7 @@ const refused: readonly Group[] = [
   { why: 'new namespaces: the kernel’s largest attack surface for a process without privileges', calls: 'unshare setns' },
   {
     why: 'mounts, old interface and new',
-    calls: 'mount umount2 pivot_root open_tree open_tree_attr move_mount fsopen fsconfig fsmount fspick mount_setattr statmount listmount',
+    calls: 'mount umount2 pivot_root open_tree open_tree_attr move_mount fsopen fsconfig fsmount fspick mount_setattr',
   },
   { why: 'kernel keyrings are not namespaced', calls: 'add_key keyctl request_key' },
   { why: 'programs and probes in the kernel', calls: 'bpf perf_event_open' },
@@ -111,6 +115,7 @@ const refused: readonly Group[] = [
 ];
 
 const namespaceFlags = 0x7e020000;
+/** TIOCSTI: types into one's terminal, as if its user had. */
 const terminalInjection = 0x5412;
 /** AF_UNIX, AF_INET, AF_INET6, AF_NETLINK. Not AF_VSOCK (the hypervisor), AF_ALG or AF_PACKET. */
 const socketFamilies = [1, 2, 10, 16];
@@ -121,7 +126,7 @@ const allow = (name: string, condition: Condition): Rule => ({ names: [name], ac
 
 const conditional: readonly Rule[] = [
   allow('clone', { index: 0, value: namespaceFlags, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }),
-  allow('ioctl', { index: 1, value: terminalInjection, op: 'SCMP_CMP_NE' }),
+  ...otherThan(1, terminalInjection).map((condition) => allow('ioctl', condition)),
   ...socketFamilies.map((family) => allow('socket', { index: 0, value: family, op: 'SCMP_CMP_EQ' })),
   {
     names: ['socket'],
@@ -148,6 +153,18 @@ export function seccompProfile(arch: string): SeccompProfile {
       { names: namesOf(refused), action: 'SCMP_ACT_ERRNO', errnoRet: eperm },
     ],
   };
+}
+
+/**
+ * Conditions of which one holds unless the lower half of the argument is `value`. The kernel looks at that half only
+ * where it takes an int: a comparison of the whole would be passed by the same value with a bit set above it.
+ */
+function otherThan(index: number, value: number): Condition[] {
+  return Array.from({ length: 32 }, (_, bit) => {
+    const mask = 2 ** bit;
+    const isSet = Math.floor(value / mask) % 2 === 1;
+    return { index, value: mask, valueTwo: isSet ? 0 : mask, op: 'SCMP_CMP_MASKED_EQ' };
+  });
 }
 
 function namesOf(groups: readonly Group[]): string[] {
