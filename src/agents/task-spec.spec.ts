@@ -23,6 +23,7 @@ const source = (more: Partial<SpecSource> = {}): SpecSource => ({
   cpuMillis: 500,
   memoryMiB: 256,
   overrides: null,
+  securityGroups: ['group'],
   definition: { pidsLimit: 100, containers: [container] },
   ...more,
 });
@@ -41,6 +42,19 @@ describe('toDesiredRunning', () => {
     expect(specOf(source())).toMatchObject({ family: 'web', revision: 3, userData: null });
     expect(specOf(source({ definition }))).toMatchObject({ userData: 'as registered' });
     expect(specOf(source({ definition, overrides: { containers: [], userData: '' } }))).toMatchObject({ userData: '' });
+  });
+
+  it('opens what a task publishes to everybody only if nobody has named a group for it', () => {
+    const networkOf = (from: SpecSource) => {
+      const task = toDesiredRunning(from, 'registry.local:5000');
+      return task.desired === 'running' ? task.spec.network : null;
+    };
+    const definition = { ...source().definition, publishedPorts: [{ containerPort: 80, protocol: 'tcp' as const }], networkMbps: 20 };
+    const network = { securityGroups: ['group'], publishedPorts: definition.publishedPorts, mbps: 20 };
+    expect(networkOf(source({ definition }))).toEqual({ ...network, publishedOpen: true });
+    expect(networkOf(source({ definition: { ...definition, securityGroups: ['web'] } }))).toEqual({ ...network, publishedOpen: false });
+    const overrides = { containers: [], securityGroups: ['web'] };
+    expect(networkOf(source({ definition, overrides }))).toEqual({ ...network, publishedOpen: false });
   });
 
   it('fills in what the definition leaves open', () => {

@@ -79,6 +79,15 @@ describe('place: the choice', () => {
     expect(hostsOf({ hosts }, [task('t', 250, 128, { isolation: 'sandbox' }), task('u', 250, 128)])).toEqual(['t@b', 'u@b']);
   });
 
+  it('gives a port of a host to one task there, and says who is in the way', () => {
+    const hosts = [host('a', { cpu: 9000, memory: 9000 }), host('b', { cpu: 1000, memory: 1000 })];
+    const tasks = ['1', '2', '3'].map((id) => task(id, 100, 100, { hostPorts: ['tcp/80'] }));
+    const { placed, unplaced, fleet } = place([...tasks, task('4', 100, 100, { hostPorts: ['udp/80'] })], { hosts });
+    expect(placed.map(({ taskId, hostId }) => `${taskId}@${hostId}`)).toEqual(['1@b', '2@a', '4@b']);
+    expect(unplaced[0]?.reason.summary).toBe('another task has tcp/80 on 2 hosts');
+    expect(fleet.hosts.map(({ ports }) => ports)).toEqual([['tcp/80'], ['tcp/80', 'udp/80']]);
+  });
+
   it('lets each task of a batch see what those before it took', () => {
     const fleet = { hosts: [host('a', { cpu: 1000, memory: 1000 }), host('b', { cpu: 1000, memory: 1000 })] };
     const tasks = [task('1', 600, 600), task('2', 600, 600), task('3', 600, 600), task('4', 400, 400)];

@@ -1,6 +1,6 @@
 import { macOf } from '@berth/contract';
 import { describe, expect, it } from 'vitest';
-import { idRangeOf, parseSubnet } from './addresses.js';
+import { idRangeOf, outermost, parseSubnet } from './addresses.js';
 
 describe('parseSubnet', () => {
   it('gives the bridge the first address and slots those after it, the last but one at most', () => {
@@ -16,6 +16,13 @@ describe('parseSubnet', () => {
 
   it.each(['10.66.0.0', '10.66.0.0/8', '10.66.0.0/29', '10.66.0.256/24', 'fd00::/64', ''])('refuses %j', (text) => {
     expect(() => parseSubnet(text)).toThrow(/such as 10.66.0.0\/16/);
+  });
+});
+
+describe('outermost', () => {
+  it('leaves out what lies inside another one, and what is there twice', () => {
+    const cidrs = ['10.66.4.0/22', '10.66.0.0/16', '192.0.2.0/24', '10.66.0.0/16', '192.0.2.128/25', '10.0.0.0/24'];
+    expect(outermost(cidrs)).toEqual(['10.0.0.0/24', '10.66.0.0/16', '192.0.2.0/24']);
   });
 });
 

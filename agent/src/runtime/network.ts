@@ -1,6 +1,6 @@
 // The host's side of the network: the bridge, the firewall, the cables from the bridge to the sandboxes, the tasks'
 // places in it, and the way to other hosts. What the firewall says is decided in nft-model.ts.
-import { readFile, writeFile } from 'node:fs/promises';
+import { access, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { macOf, type NetworkState } from '@berth/contract';
 import type { Subnet } from './addresses.js';
@@ -96,7 +96,7 @@ export function network(paths: Paths, subnet: Subnet, underlay: string | null): 
     members: model,
     open: (chain, rules) => model.open(chain, rules),
     setUp: async (inUse, members, state) => {
-      if (!(await exists(`/sys/class/net/${bridge}/bridge/bridge_id`))) {
+      if (!(await exists(bridge))) {
         await ip(`link add ${bridge} type bridge forward_delay 0 stp_state 0\n`);
       }
       await ip(bridgeBatch(bridge, subnet, (await mustRun('ip', ['-4', '-o', 'addr', 'show', 'dev', bridge], { timeoutMs })).trim()));
@@ -107,7 +107,8 @@ export function network(paths: Paths, subnet: Subnet, underlay: string | null): 
       astray = true;
       await commit();
       await tunnel.tearDown();
-      if (state) await tunnel.apply(state);
+      // What fails here is tried again as soon as the control plane says the same: no reason not to begin.
+      if (state) await tunnel.apply(state).catch(() => {});
     },
     attach: async (sandboxes) => {
       // The rules come first: a cable without them would carry nothing, but never too much.
@@ -140,7 +141,7 @@ export function network(paths: Paths, subnet: Subnet, underlay: string | null): 
       if (sweeping) clearTimeout(sweeping);
       await tunnel.tearDown();
       await nft(removeTablesText(table));
-      if (await exists(`/sys/class/net/${bridge}/ifindex`)) await ip(`link del ${bridge}\n`);
+      if (await exists(bridge)) await ip(`link del ${bridge}\n`);
     },
   };
 }
@@ -187,14 +188,15 @@ const vanishPauseMs = 20;
 /** The kernel removes a cable with the namespace at its other end, a moment later, and cheaper than `ip` would. */
 async function untilGone(link: string): Promise<void> {
   for (let attempt = 0; attempt < vanishTries; attempt++) {
-    if (!(await exists(`/sys/class/net/${link}/ifindex`))) return;
+    if (!(await exists(link))) return;
     await sleep(vanishPauseMs);
   }
   throw new Error(`${link} did not go with its namespace`);
 }
 
-async function exists(file: string): Promise<boolean> {
-  return readFile(file).then(
+/** By /proc, which shows the agent's own network namespace; /sys would show that of whoever has mounted it. */
+function exists(link: string): Promise<boolean> {
+  return access(`/proc/sys/net/ipv4/conf/${link}`).then(
     () => true,
     () => false,
   );

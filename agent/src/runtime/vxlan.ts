@@ -22,7 +22,7 @@ export function overlay(device: string, subnet: Subnet, underlay: string | null,
   const tearDown = async () => {
     tunnel = null;
     peers = [];
-    if (existsSync(`/sys/class/net/${device}`)) await mustRun('ip', ['link', 'del', device], { timeoutMs });
+    if (existsSync(`/proc/sys/net/ipv4/conf/${device}`)) await mustRun('ip', ['link', 'del', device], { timeoutMs });
   };
 
   const batch = (program: 'ip' | 'bridge', input: string) =>
