@@ -29,6 +29,11 @@ export const errorCodes = {
     retry: false,
     message: 'There is no secret {secret}. Make it with POST /v1/secrets, or name a version that it has.',
   },
+  secrets_too_large: {
+    status: 422,
+    retry: false,
+    message: 'The secrets of one task may have {limit} bytes together. Use fewer or smaller ones.',
+  },
   unauthenticated: { status: 401, retry: false, message: 'Send a valid API key as "Authorization: Bearer KEY".' },
   bad_host_token: {
     status: 401,
@@ -59,7 +64,8 @@ export const errorCodes = {
   no_room: {
     status: 409,
     retry: true,
-    message: 'The host has {free} {unit} free for this task and uses {used} of {capacity} for others; it was to have {wanted}. Ask for less, or run a new task.',
+    message:
+      'The host has {free} {unit} free for this task and uses {used} of {capacity} for others; it was to have {wanted}. Ask for less, or run a new task.',
   },
   adjustment_refused: { status: 409, retry: true, message: 'The host refused: {reason} The task is as it was.' },
   signal_not_delivered: { status: 409, retry: false, message: 'No process of {what} runs that could get the signal.' },

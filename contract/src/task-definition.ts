@@ -17,12 +17,14 @@ import { dependencyFaults, dependsOnSchema } from './dependencies.js';
 import { healthCheckSchema } from './health.js';
 import { maxImageRefLength, parseImageRef } from './image-ref.js';
 import { isolationFaults, isolationSchema } from './isolation.js';
-import { restartPolicySchema } from './restart-policy.js';
 import { networkMbpsSchema, publishedPortsSchema } from './network.js';
+import { restartPolicySchema } from './restart-policy.js';
+import { secretFields } from './secret.js';
 import { securityGroupLimits, securityGroupNameSchema } from './security-group.js';
 import { limits } from './sizes.js';
 import { ephemeralStorageMiBSchema } from './storage.js';
 import { sysctlConflicts, sysctlsSchema } from './sysctls.js';
+import { mountPointsSchema, storageFaults, taskVolumesSchema } from './volume.js';
 
 const family = z
   .string()
@@ -118,6 +120,8 @@ export const containerDefinitionSchema = z
     dependsOn: dependsOnSchema.optional(),
     healthCheck: healthCheckSchema.optional(),
     restartPolicy: restartPolicySchema.optional(),
+    mountPoints: mountPointsSchema.optional().describe('Where the task’s volumes are seen.'),
+    ...secretFields,
     stopSignal: signalSchema.optional().describe('Default: the image’s STOPSIGNAL, else SIGTERM.'),
     stopTimeoutSeconds: z
       .int()
@@ -141,6 +145,7 @@ export const taskDefinitionInputSchema = z
       .max(limits.pids.max)
       .default(limits.pids.default)
       .describe('Processes and threads of the whole task.'),
+    volumes: taskVolumesSchema.optional(),
     ephemeralStorageMiB: ephemeralStorageMiBSchema.default(limits.ephemeralStorageMiB.default),
     isolation: isolationSchema.default('container'),
     maxRunTimeSeconds: maxRunTimeSecondsSchema.optional(),
@@ -175,6 +180,7 @@ export const taskDefinitionInputSchema = z
       if ((container.cpuMillis ?? 0) > definition.cpuMillis) issue('cpuMillis', `is more than the task’s ${definition.cpuMillis}`);
       if ((container.memoryMiB ?? 0) > definition.memoryMiB) issue('memoryMiB', `is more than the task’s ${definition.memoryMiB}`);
     });
+    for (const { path, message } of storageFaults(definition)) context.addIssue({ code: 'custom', path, message });
     for (const { path, message } of isolationFaults(definition)) context.addIssue({ code: 'custom', path, message });
     for (const { path, message } of sysctlConflicts(definition.containers)) context.addIssue({ code: 'custom', path, message });
     for (const { path, message } of dependencyFaults(definition.containers)) context.addIssue({ code: 'custom', path, message });
@@ -199,6 +205,7 @@ export const taskDefinitionSchema = z
     memoryMiB: z.int(),
     pidsLimit: z.int(),
     ephemeralStorageMiB: z.int(),
+    volumes: taskVolumesSchema.optional(),
     isolation: isolationSchema,
     maxRunTimeSeconds: z.int().optional(),
     cpuBurst: z.boolean().optional(),

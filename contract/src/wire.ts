@@ -18,7 +18,13 @@ import { stopCodeSchema } from './task.js';
 import { containerStates, desiredStates, taskStates } from './task-state.js';
 
 export const protocolVersion = 1;
-export const agentPaths = { enrol: '/agent/enrol', renew: '/agent/renew', link: '/agent/link', streams: '/agent/streams/', logs: '/agent/logs/' } as const;
+export const agentPaths = {
+  enrol: '/agent/enrol',
+  renew: '/agent/renew',
+  link: '/agent/link',
+  streams: '/agent/streams/',
+  logs: '/agent/logs/',
+} as const;
 export const maxFrameBytes = 8 * 1024 * 1024;
 
 const instant = z.iso.datetime();

@@ -4,6 +4,7 @@ import type { Config } from '../config.js';
 import { CONFIG } from '../db/db.module.js';
 import { IdentityModule } from '../identity/identity.module.js';
 import { LogsModule } from '../logs/logs.module.js';
+import { SecretsModule } from '../secrets/secrets.module.js';
 import { AgentConnections } from './agent-connections.service.js';
 import { DesiredSync } from './desired-sync.service.js';
 import { Enrolment } from './enrolment.service.js';
@@ -14,13 +15,12 @@ import { HostLinks } from './host-links.service.js';
 import { HostPresence } from './host-presence.service.js';
 import { HostsController } from './hosts.controller.js';
 import { HostsService } from './hosts.service.js';
-import { SecretsModule } from '../secrets/secrets.module.js';
 import { Authority } from './pki.service.js';
 import { ReportIntake } from './report-intake.service.js';
 import { StreamRelay } from './stream-relay.service.js';
 
 @Module({
-  imports: [IdentityModule, LogsModule],
+  imports: [IdentityModule, LogsModule, SecretsModule],
   controllers: [HostsController],
   providers: [
     { provide: Authority, inject: [CONFIG], useFactory: (config: Config) => Authority.open(config.pkiDir) },

@@ -1,9 +1,10 @@
 // The fields of a container that most definitions leave out, as its host is told them: with every default filled in.
-import { type ContainerDefinition, type ContainerExtras, limits } from '@berth/contract';
+import { type ContainerDefinition, type ContainerExtras, type ContainerStorage, limits } from '@berth/contract';
+import { toContainerStorage } from './container-storage.js';
 
 const tmpfsDefaults = { mode: '1777', uid: 0, gid: 0, exec: false } as const;
 
-export function toContainerExtras(container: ContainerDefinition): ContainerExtras {
+export function toContainerExtras(container: ContainerDefinition): ContainerExtras & ContainerStorage {
   const { dns, capabilities } = container;
   return {
     hostname: container.hostname ?? null,
@@ -17,6 +18,7 @@ export function toContainerExtras(container: ContainerDefinition): ContainerExtr
     dns: { servers: dns?.servers ?? [], search: dns?.search ?? [], options: dns?.options ?? [] },
     capabilities: { add: capabilities?.add ?? [], drop: capabilities?.drop ?? [] },
     startTimeoutSeconds: container.startTimeoutSeconds ?? null,
+    ...toContainerStorage(container),
   };
 }
 

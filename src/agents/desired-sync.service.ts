@@ -1,16 +1,18 @@
 // Tells connected agents what the database wants of them, whenever a signal says that it may have changed and at every
 // connect. Looks for many hosts at once, one look at a time; what arrives meanwhile waits for the next.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DesiredTask, HostId } from '@berth/contract';
+import type { DesiredTask, HostId, TaskId } from '@berth/contract';
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { DataSource } from 'typeorm';
 import { LOGGER } from '../db/db.module.js';
 import { SignalBus } from '../db/signals.js';
+import { SecretValues } from '../secrets/secret-values.service.js';
 import type { AgentLink } from './agent-link.service.js';
 import { readSpecSources, readWanted, type Wanted } from './desired.store.js';
 import { groupByHost } from './group-by-host.js';
 import { HostLinks } from './host-links.service.js';
+import { usesSecrets } from './task-spec.js';
 
 /** Signals can be lost. */
 const lookAnywayMs = 30_000;
@@ -29,6 +31,7 @@ export class DesiredSync implements OnModuleInit, OnModuleDestroy {
     @Inject(DataSource) private readonly db: DataSource,
     @Inject(SignalBus) private readonly signals: SignalBus,
     @Inject(HostLinks) private readonly links: HostLinks,
+    @Inject(SecretValues) private readonly secrets: SecretValues,
   ) {}
 
   onModuleInit(): void {
@@ -80,12 +83,24 @@ export class DesiredSync implements OnModuleInit, OnModuleDestroy {
     const byHost = groupByHost(wanted);
     const news = links.map((link) => ({ link, wanted: (byHost.get(link.hostId) ?? []).filter((task) => link.lacks(task)) }));
     const toRun = news.flatMap(({ wanted }) => wanted.filter(({ desired }) => desired === 'running').map(({ taskId }) => taskId));
-    const orders = new Map(this.links.toDesired(await readSpecSources(this.db, toRun)).map((task) => [task.taskId, task]));
+    const orders = new Map((await this.ordersOf(toRun)).map((task) => [task.taskId, task]));
     for (const { link, wanted } of news) {
       const tasks = wanted.flatMap((task) => toOrder(task) ?? orders.get(task.taskId) ?? []);
       if (link.awaitsFull) link.tellFull(tasks);
       else link.tell(tasks);
     }
+  }
+
+  /** Secrets are opened for those that take any, now that they go to their hosts. */
+  private async ordersOf(taskIds: readonly TaskId[]): Promise<DesiredTask[]> {
+    const sources = await readSpecSources(this.db, taskIds);
+    const users = sources.filter(({ definition }) => usesSecrets(definition));
+    const values = await this.secrets.of(users.map(({ tenantId, definition }) => ({ tenantId, containers: definition.containers })));
+    const valuesOf = new Map(users.map(({ taskId }, index) => [taskId, values[index]]));
+    return this.links.toDesired(sources).map((task) => {
+      const secrets = valuesOf.get(task.taskId);
+      return secrets ? { ...task, secrets } : task;
+    });
   }
 }
 

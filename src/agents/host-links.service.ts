@@ -13,7 +13,7 @@ import type { AgentLink } from './agent-link.service.js';
 import { FrameStream } from './frame-stream.service.js';
 import { groupByHost } from './group-by-host.js';
 import { type LogStreamRequest, LogStreams, type StreamRequest } from './log-streams.service.js';
-import { type SpecSource, toDesiredRunning } from './task-spec.js';
+import { type SpecSource, toDesiredRunning, usesSecrets } from './task-spec.js';
 
 @Injectable()
 export class HostLinks {
@@ -69,8 +69,8 @@ export class HostLinks {
   }
 
   /**
-   * Pushes committed placements to their hosts' agents.
-   * @returns the hosts that are not connected here.
+   * Pushes committed placements to their hosts' agents. Those that take secrets are left to who looks into the database.
+   * @returns the hosts that are not connected here, or have tasks that were left.
    */
   assign(epoch: number, assignments: readonly (SpecSource & { readonly hostId: HostId })[]): HostId[] {
     this.noteEpoch(epoch);
@@ -78,8 +78,9 @@ export class HostLinks {
     const elsewhere: HostId[] = [];
     for (const [hostId, sources] of byHost) {
       const link = this.links.get(hostId);
-      if (link) link.tell(this.toDesired(sources));
-      else elsewhere.push(hostId);
+      const ready = sources.filter(({ definition }) => !usesSecrets(definition));
+      if (link && ready.length > 0) link.tell(this.toDesired(ready));
+      if (!link || ready.length < sources.length) elsewhere.push(hostId);
     }
     return elsewhere;
   }

@@ -5,6 +5,7 @@ import {
   ephemeralStorageOf,
   formatImageRef,
   parseImageRef,
+  secretReferences,
   type TaskDefinition,
   type TaskId,
   type TaskNetwork,
@@ -16,7 +17,17 @@ import { toContainerExtras } from './container-extras.js';
 
 /** A definition as the database keeps it. */
 export type StoredDefinition = Partial<
-  Pick<TaskDefinition, 'isolation' | 'networkMbps' | 'publishedPorts' | 'securityGroups' | 'ephemeralStorageMiB' | 'maxRunTimeSeconds' | 'cpuBurst' | 'blockIoWeight'>
+  Pick<
+    TaskDefinition,
+    | 'isolation'
+    | 'networkMbps'
+    | 'publishedPorts'
+    | 'securityGroups'
+    | 'ephemeralStorageMiB'
+    | 'maxRunTimeSeconds'
+    | 'cpuBurst'
+    | 'blockIoWeight'
+  >
 > &
   Pick<TaskDefinition, 'pidsLimit' | 'containers' | 'userData'>;
 type StoredContainer = StoredDefinition['containers'][number];
@@ -35,6 +46,10 @@ export interface SpecSource {
   readonly definition: StoredDefinition;
   /** What was wished since it runs. */
   readonly wish?: TaskWish | undefined;
+}
+
+export function usesSecrets({ containers }: Pick<StoredDefinition, 'containers'>): boolean {
+  return containers.some((container) => secretReferences(container).length > 0);
 }
 
 /** @throws Error if a stored image is no image reference: the definition was not checked when it was registered. */

@@ -8,9 +8,9 @@ import { SignalBus } from '../db/signals.js';
 import { ApiError } from '../errors.js';
 import { hashOf } from './canonical-json.js';
 import { type KeyUse, type Made, type NewTasks, RunTasksStore } from './run-tasks.store.js';
-import { type Definition, groupsOf, needsOf, parseDefinitionName, type RegisteredSpec, taskSize } from './task-definition.js';
-import { noDefinition, TaskDefinitionsService } from './task-definitions.service.js';
-import { TaskDefinitionsStore } from './task-definitions.store.js';
+import { type Definition, groupsOf, needsOf, type RegisteredSpec, taskSize } from './task-definition.js';
+import { TaskDefinitionsService } from './task-definitions.service.js';
+import { TaskStorage } from './task-storage.service.js';
 import { type TaskRow, toApiTask } from './task-view.js';
 import { TasksStore } from './tasks.store.js';
 
@@ -24,7 +24,7 @@ export class RunTasksService {
     @Inject(RunTasksStore) private readonly store: RunTasksStore,
     @Inject(TasksStore) private readonly tasks: TasksStore,
     @Inject(TaskDefinitionsService) private readonly definitions: TaskDefinitionsService,
-    @Inject(TaskDefinitionsStore) private readonly definitionsStore: TaskDefinitionsStore,
+    @Inject(TaskStorage) private readonly storage: TaskStorage,
     @Inject(SignalBus) private readonly signals: SignalBus,
   ) {}
 
@@ -32,7 +32,7 @@ export class RunTasksService {
    * Makes `count` pending tasks. With a key that was used for the same request: the tasks made then, as they are now.
    * @param key of the header Idempotency-Key
    * @throws ApiError not_found, invalid_request, idempotency_conflict, unknown_image, registry_denied, registry_unavailable,
-   * unknown_security_group
+   * unknown_security_group, unknown_secret, secrets_too_large
    */
   async run(tenantId: TenantId, request: RunTasks, key: string | null): Promise<Task[]> {
     const use = key === null ? null : { key, requestHash: hashOf(request) };
@@ -61,14 +61,15 @@ export class RunTasksService {
     if (use && !(await this.store.takeKey(manager, tenantId, use, ids))) throw new KeyTaken();
     const definition = spec
       ? await this.definitions.findOrInsert(manager, tenantId, spec)
-      : await this.registered(manager, tenantId, request.taskDefinition ?? '');
+      : await this.definitions.lockForRun(manager, tenantId, request.taskDefinition ?? '');
+    const storage = await this.storage.needsOf(manager, tenantId, definition.spec);
     const tasks: NewTasks = {
       ids,
       definitionId: definition.id,
       name: request.name ?? null,
       overrides: request.overrides ?? null,
       ...taskSize(definition.spec, request.overrides),
-      needs: needsOf(definition.spec),
+      needs: { ...needsOf(definition.spec), ...storage },
       securityGroups: groupsOf(definition.spec, request.overrides),
       tags: request.tags,
     };
@@ -76,13 +77,6 @@ export class RunTasksService {
     const missing = tasks.securityGroups.find((name) => !made.securityGroups.some((group) => group.name === name));
     if (missing !== undefined) throw new ApiError('unknown_security_group', { name: missing }, { field: 'securityGroups' });
     return ids.map((id) => newRow(id, tasks, definition, made));
-  }
-
-  private async registered(manager: EntityManager, tenantId: TenantId, name: string): Promise<Definition> {
-    const parsed = parseDefinitionName(name);
-    const definition = parsed && (await this.definitionsStore.lockForRun(manager, tenantId, parsed));
-    if (!definition) throw noDefinition(name);
-    return definition;
   }
 
   /** @throws ApiError idempotency_conflict */

@@ -51,6 +51,13 @@ export class TaskDefinitionsService {
     return (await this.store.lockSame(manager, tenantId, spec.family, hash)) ?? this.store.insert(manager, tenantId, spec, hash);
   }
 
+  /** The definition to run, held against deregistration until the transaction ends. @throws ApiError not_found */
+  async lockForRun(manager: EntityManager, tenantId: TenantId, name: string): Promise<Definition> {
+    const definition = await this.store.lockForRun(manager, tenantId, parseName(name));
+    if (!definition) throw noDefinition(name);
+    return definition;
+  }
+
   /** @throws ApiError not_found */
   async get(tenantId: TenantId, name: string): Promise<TaskDefinition> {
     const definition = await this.store.find(tenantId, parseName(name));

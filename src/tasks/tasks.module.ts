@@ -5,6 +5,7 @@ import { AgentsModule } from '../agents/agents.module.js';
 import { BillingModule } from '../billing/billing.module.js';
 import { HttpModule } from '../http/http.module.js';
 import { LogsModule } from '../logs/logs.module.js';
+import { SecretsModule } from '../secrets/secrets.module.js';
 import { ExecSessions } from './exec-sessions.service.js';
 import { ExecSessionsStore } from './exec-sessions.store.js';
 import { ImageCatalog } from './image-catalog.service.js';
@@ -29,6 +30,7 @@ import { TaskProtection } from './task-protection.service.js';
 import { TaskProtectionStore } from './task-protection.store.js';
 import { TaskStatsController } from './task-stats.controller.js';
 import { TaskStatistics } from './task-stats.service.js';
+import { TaskStorage } from './task-storage.service.js';
 import { TaskStreamsController } from './task-streams.controller.js';
 import { TaskWatch } from './task-watch.service.js';
 import { TasksController } from './tasks.controller.js';
@@ -36,7 +38,7 @@ import { TasksService } from './tasks.service.js';
 import { TasksStore } from './tasks.store.js';
 
 @Module({
-  imports: [AccountsModule, AgentsModule, BillingModule, HttpModule, LogsModule],
+  imports: [AccountsModule, AgentsModule, BillingModule, HttpModule, SecretsModule, LogsModule],
   controllers: [
     TasksController,
     InsideController,
@@ -66,6 +68,7 @@ import { TasksStore } from './tasks.store.js';
     TaskProtection,
     TaskProtectionStore,
     TaskStatistics,
+    TaskStorage,
     TaskWatch,
     TasksService,
     TasksStore,

@@ -1,0 +1,50 @@
+// The key above all keys, from a file that only the control plane can read. What wraps a tenant's data key is behind
+// two verbs, so that a key service can take this one's place.
+import { createHash, randomBytes } from 'node:crypto';
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { keyBytes, nonceBytes, open, seal } from './envelope.js';
+
+export class MasterKey {
+  /** Says which key it is, and nothing about it. */
+  readonly id: string;
+
+  private constructor(private readonly key: Buffer) {
+    this.id = createHash('sha256').update('berth master key id').update(key).digest('hex').slice(0, 16);
+  }
+
+  /**
+   * @param file 32 bytes in base64
+   * @param makeIfMissing else a missing file is an error: a new key would open nothing that was sealed before
+   * @throws Error that says what is wrong with the file
+   */
+  static open(file: string, makeIfMissing: boolean): MasterKey {
+    if (makeIfMissing) makeKey(file);
+    const key = Buffer.from(readFileSync(file, 'utf8').trim(), 'base64');
+    if (key.length !== keyBytes) throw new Error(`The master key in ${file} must be ${keyBytes} bytes in base64.`);
+    return new MasterKey(key);
+  }
+
+  wrap(tenantId: string, dataKey: Buffer): Buffer {
+    return seal(this.key, randomBytes(nonceBytes), `data-key/${tenantId}`, dataKey);
+  }
+
+  /** @throws Error if it was wrapped by another key. */
+  unwrap(tenantId: string, wrapped: Buffer): Buffer {
+    return open(this.key, `data-key/${tenantId}`, wrapped);
+  }
+}
+
+/** Of several replicas that start at one time, one makes it: a file appears whole, or it is another's. */
+function makeKey(file: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const fresh = `${file}.${process.pid}`;
+  writeFileSync(fresh, `${randomBytes(keyBytes).toString('base64')}\n`, { mode: 0o600 });
+  try {
+    linkSync(fresh, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(fresh);
+  }
+}
