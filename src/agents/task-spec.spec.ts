@@ -1,4 +1,4 @@
-import { containerExtrasSchema, type TaskId } from '@berth/contract';
+import { containerExtrasSchema, containerLifeSchema, healthCheckSchema, restartPolicySchema, type TaskId } from '@berth/contract';
 import { describe, expect, it } from 'vitest';
 import { type SpecSource, toDesiredRunning } from './task-spec.js';
 
@@ -57,6 +57,23 @@ describe('toDesiredRunning', () => {
     expect(networkOf(source({ definition, overrides }))).toEqual({ ...network, publishedOpen: false });
   });
 
+  it('hands over order, health, restarts and the longest life, which a run may change', () => {
+    const life = {
+      dependsOn: [{ container: 'db', condition: 'HEALTHY' as const }],
+      healthCheck: healthCheckSchema.parse({ tcp: { port: 80 } }),
+      restartPolicy: restartPolicySchema.parse({}),
+    };
+    const definition = { ...source().definition, maxRunTimeSeconds: 60, containers: [{ ...container, ...life }] };
+    const limitOf = (from: SpecSource) => {
+      const task = toDesiredRunning(from, 'registry.local:5000');
+      return task.desired === 'running' ? task.spec.maxRunTimeSeconds : undefined;
+    };
+    expect(first(source({ definition }))).toMatchObject(life);
+    expect(limitOf(source())).toBeNull();
+    expect(limitOf(source({ definition }))).toBe(60);
+    expect(limitOf(source({ definition, overrides: { containers: [], maxRunTimeSeconds: 5 } }))).toBe(5);
+  });
+
   it('fills in what the definition leaves open', () => {
     expect(first(source())).toEqual({
       name: 'main',
@@ -74,6 +91,7 @@ describe('toDesiredRunning', () => {
       stopSignal: null,
       stopTimeoutSeconds: 30,
       ...containerExtrasSchema.parse({}),
+      ...containerLifeSchema.parse({}),
     });
   });
 
