@@ -1,8 +1,9 @@
 // From the words after `berth run` to the body of POST /v1/tasks.
 import { parseImageRef, type RunTasksInput } from '@berth/contract';
+import { type ContainerOptions, containerFields, taskFields } from './container-options.js';
 import { usage } from './failure.js';
 
-export interface RunOptions {
+export interface RunOptions extends ContainerOptions {
   readonly cpu?: number;
   readonly memory?: number;
   readonly env: Readonly<Record<string, string>>;
@@ -29,6 +30,7 @@ export function runRequest(image: string, command: readonly string[], options: R
       family: name,
       ...(options.cpu !== undefined && { cpuMillis: options.cpu }),
       ...(options.memory !== undefined && { memoryMiB: options.memory }),
+      ...taskFields(options),
       containers: [
         {
           name,
@@ -40,6 +42,7 @@ export function runRequest(image: string, command: readonly string[], options: R
           ...(options.workdir !== undefined && { workingDirectory: options.workdir }),
           ...(options.readOnly && { readonlyRootFilesystem: true }),
           ...(options.stopTimeout !== undefined && { stopTimeoutSeconds: Math.ceil(options.stopTimeout / 1000) }),
+          ...containerFields(options),
         },
       ],
     },

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { connect } from '../client.js';
+import { answer, connect } from '../client.js';
 import { currentContext } from '../config.js';
+import { askedSheet } from '../container-sheet.js';
 import { sheet, table } from '../format.js';
 import { containerHead, containerRows, taskSheet } from '../task-row.js';
 import { getTask, taskIdOf } from '../tasks.js';
@@ -17,7 +18,11 @@ export function addInspect(program: Command): void {
 async function inspect(name: string, { context, output }: CommonOptions): Promise<void> {
   const api = connect(currentContext(context));
   const task = await getTask(api, await taskIdOf(api, name));
-  if (output === 'json') return printJson(task);
+  const path = { name: task.taskDefinition };
+  const definition = await answer(api.GET('/v1/task-definitions/{name}', { params: { path } }));
+  if (output === 'json') return printJson({ ...task, definition });
   await print(sheet(taskSheet(task, Date.now())));
   await print(`\n${table(containerHead, containerRows(task, Date.now()))}`);
+  const asked = sheet(askedSheet(definition));
+  if (asked !== '') await print(`\nAsks for\n${asked}`);
 }

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { attach } from '../attach.js';
 import { answer, connect } from '../client.js';
 import { currentContext, lookupVariable } from '../config.js';
+import { addContainerOptions } from '../container-options.js';
 import { exitCodes } from '../exit-codes.js';
 import { usage } from '../failure.js';
 import { duration } from '../format.js';
@@ -30,7 +31,7 @@ interface Options extends CommonOptions, RunOptions {
 }
 
 export function addRun(program: Command): void {
-  addVerb(program, 'run <image> [command...]', 'Run a command in a container, stream its output and exit with its code', [
+  const command = addVerb(program, 'run <image> [command...]', 'Run a command in a container, stream its output and exit with its code', [
     ['berth run busybox -- echo hello', 'prints hello'],
     ['berth run --cpu 500m --memory 256 -e LEVEL=debug api', 'the image’s own command'],
     ['berth run -d --name web --tag team=web busybox -- httpd -f -p 80', 'prints the id and leaves it running'],
@@ -49,7 +50,8 @@ export function addRun(program: Command): void {
     .option('-u, --user <user>', 'user or user:group inside the container')
     .option('-w, --workdir <path>', 'working directory inside the container')
     .option('--read-only', 'no writing to the container’s root file system')
-    .option('--stop-timeout <time>', 'between the stop signal and SIGKILL (default 30s)', durationOption('--stop-timeout'))
+    .option('--stop-timeout <time>', 'between the stop signal and SIGKILL (default 30s)', durationOption('--stop-timeout'));
+  addContainerOptions(command)
     .option('--host-info', 'say afterwards where it ran and how fast it started')
     .addHelpText('after', exitCodeHelp)
     .action(run);
