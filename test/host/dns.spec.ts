@@ -63,9 +63,11 @@ describe('a container', () => {
 
   it('finds a task of its tenant by name, in the long form and the short, with its own resolver', async () => {
     expect(await web.inside('nslookup second.task.berth.internal')).toContain(second.address);
-    // By the C library: what it can't connect to it names by its address.
+    // By the machine's C library, with the container's file: busybox' own searches no domains.
+    const file = `/run/${host.instance}/tasks/${webTask.taskId}/files/resolv.conf`;
     for (const name of ['second', 'second.task']) {
-      expect(await web.inside(`wget -T 5 -O- http://${name}:1/ 2>&1 || true`), name).toContain(second.address);
+      const found = await web.inNetwork(`unshare -m sh -c 'mount --bind ${file} /etc/resolv.conf && getent ahostsv4 ${name}'`);
+      expect(found, name).toContain(second.address);
     }
   });
 
