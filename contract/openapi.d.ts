@@ -872,8 +872,6 @@ export interface components {
             dependsOn?: components["schemas"]["ContainerDependency"][];
             healthCheck?: components["schemas"]["HealthCheck"];
             restartPolicy?: components["schemas"]["RestartPolicy"];
-            /** @description Where the task’s volumes are seen. */
-            mountPoints?: components["schemas"]["MountPoint"][];
             /** @description Variables of the environment, over all others. */
             secrets?: components["schemas"]["SecretVariable"][];
             /** @description Read-only files in memory. */
@@ -1234,12 +1232,6 @@ export interface components {
             /** @description Where to go on after these lines. Null when there is no log yet. */
             cursor: string | null;
         };
-        MountPoint: {
-            volume: string;
-            path: string;
-            /** @default false */
-            readOnly: boolean;
-        };
         NetworkStats: {
             /** @description Received by the task. */
             rxBytes: number;
@@ -1249,13 +1241,6 @@ export interface components {
             txBytes: number;
             txPackets: number;
             txDropped: number;
-        };
-        /** @description A directory of an NFS 4 server. The operator has to allow the server on its hosts. */
-        NfsSource: {
-            server: string;
-            path: string;
-            /** @default false */
-            readOnly: boolean;
         };
         OpenIdConfiguration: {
             issuer: string;
@@ -1292,9 +1277,6 @@ export interface components {
                 hosts: number;
                 detail: string;
             }[];
-        };
-        PersistentSource: {
-            volume: string;
         };
         Pressure: {
             /** @description Percent of the last 10 s in which at least one process waited for it. */
@@ -1415,8 +1397,6 @@ export interface components {
             dependsOn?: components["schemas"]["ContainerDependency"][];
             healthCheck?: components["schemas"]["HealthCheck"];
             restartPolicy?: components["schemas"]["RestartPolicy"];
-            /** @description Where the task’s volumes are seen. */
-            mountPoints?: components["schemas"]["MountPoint"][];
             /** @description Variables of the environment, over all others. */
             secrets?: components["schemas"]["SecretVariable"][];
             /** @description Read-only files in memory. */
@@ -1662,7 +1642,6 @@ export interface components {
             memoryMiB: number;
             pidsLimit: number;
             ephemeralStorageMiB: number;
-            volumes?: components["schemas"]["TaskVolume"][];
             /**
              * @description container: namespaces, a user namespace, few capabilities and a system call filter. sandbox: the same under gVisor, a kernel of its own in user space: slower to start (about 0.4 s) and at system calls, for code that nobody trusts.
              * @enum {string}
@@ -1701,7 +1680,6 @@ export interface components {
              * @default 1024
              */
             pidsLimit?: number;
-            volumes?: components["schemas"]["TaskVolume"][];
             /**
              * @description Disk of the whole task, in MiB: all that its containers write to their root file systems and scratch volumes. A hard limit (ENOSPC), with one inode for each 16 KiB; the file system’s own tables, about 2 %, count. Gone with the task.
              * @default 1024
@@ -1787,15 +1765,6 @@ export interface components {
             containers: components["schemas"]["ContainerStats"][];
             /** @description Of the whole task: its containers share one network. */
             network: components["schemas"]["NetworkStats"] | null;
-        };
-        TaskVolume: {
-            /** @description How mountPoints call it. */
-            name: string;
-            /** @description Empty at the start, on the task’s disk, gone with the task. */
-            scratch?: Record<string, never>;
-            /** @description A volume of POST /v1/volumes. The task runs where it lies. */
-            persistent?: components["schemas"]["PersistentSource"];
-            nfs?: components["schemas"]["NfsSource"];
         };
         Tasks: {
             items: components["schemas"]["Task"][];

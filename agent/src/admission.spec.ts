@@ -6,7 +6,7 @@ import { applyEntry } from './reduce.js';
 import { emptyState } from './state.js';
 
 const capacity = { cpuMillis: 1000, memoryMiB: 512, taskSlots: 2, diskMiB: 2000 };
-const nothing = { cpuMillis: 0, memoryMiB: 0, taskSlots: 0 };
+const nothing = { cpuMillis: 0, memoryMiB: 0, taskSlots: 0, diskMiB: 0 };
 
 describe('admission', () => {
   it.each([

@@ -1,6 +1,6 @@
 // The agent without its link: takes what the control plane wants, runs it, and keeps the journal. Who listens to
 // `onChange` and `onRetell` tells the control plane.
-import type { Capacity, DesiredTask, GatewayFrame, StopCode, TaskId, TaskReport, TaskSpec, TaskWish } from '@berth/contract';
+import type { Capacity, DesiredTask, GatewayFrame, SecretValues, StopCode, TaskId, TaskReport, TaskSpec, TaskWish } from '@berth/contract';
 import { committed, refusal, withTask } from './admission.js';
 import type { TaskEntry } from './entries.js';
 import { createHealthChecks } from './health-checks.js';
@@ -98,9 +98,19 @@ export function createAgent(dependencies: Dependencies): Agent {
   }
 
   function applyDesired(task: DesiredTask, held: Capacity): Capacity {
-    if (task.desired === 'running') return launch(task.taskId, task.spec, task.wish, held);
+    if (task.desired === 'running') {
+      const heldAfter = launch(task.taskId, task.spec, task.wish, held);
+      keepSecrets(task.taskId, task.secrets);
+      return heldAfter;
+    }
     stop(task.taskId, task.stopCode, task.reason);
     return held;
+  }
+
+  /** Not of one that was declined or has ended: its clean-up is over, and nobody would take them away. */
+  function keepSecrets(taskId: TaskId, values: SecretValues | undefined): void {
+    const record = state.tasks.get(taskId);
+    if (values && record && record.state !== 'stopped') runtime.keepSecrets(taskId, values);
   }
 
   /** Of a task that runs, or will. */

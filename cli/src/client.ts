@@ -3,6 +3,7 @@
 import type { Problem } from '@berth/contract';
 import type { paths } from '@berth/contract/openapi';
 import createClient from 'openapi-fetch';
+import { type ChannelConnection, openChannelSocket } from './channel-connection.js';
 import type { Context } from './context.js';
 import { parseEvents, type ServerEvent } from './event-stream.js';
 import { Failure, refused } from './failure.js';
@@ -31,6 +32,19 @@ export function connect(context: Context, { patienceMs = 0, as = 'tenant' }: Cli
   return {
     url: context.url,
     ...typed,
+    /** Opens one of the API's WebSockets. @throws Unreachable, Failure */
+    socket: (path: string) => openChannels(context.url, path, headers),
+    /** A request or an answer that is a tar. @throws Unreachable, Failure */
+    async tar(path: string, query: Record<string, string>, body?: ReadableStream<Uint8Array>): Promise<ReadableStream<Uint8Array> | null> {
+      const upload = body && { method: 'PUT', body, duplex: 'half' as const };
+      const request = new Request(`${context.url}${path}?${new URLSearchParams(query)}`, {
+        headers: { ...headers, ...(body && { 'Content-Type': 'application/x-tar' }) },
+        ...upload,
+      });
+      const response = await once(request, context.url);
+      if (!response.ok) throw await failureOf(response);
+      return response.body;
+    },
     /** Opens a stream of server-sent events. @throws Unreachable, Failure */
     async events(path: string, query: Record<string, string>, signal?: AbortSignal): Promise<AsyncIterable<ServerEvent>> {
       const request = new Request(`${context.url}${path}?${new URLSearchParams(query)}`, {
@@ -104,6 +118,16 @@ function reasonOf(error: unknown): string {
   if (code === 'ECONNREFUSED') return 'connection refused';
   if (code === 'ENOTFOUND') return 'there is no host of this name';
   return code ?? (cause instanceof Error ? cause.message : message);
+}
+
+async function openChannels(url: string, path: string, headers: Record<string, string>): Promise<ChannelConnection> {
+  const opened = await openChannelSocket(`${url.replace(/^http/, 'ws')}${path}`, headers);
+  if ('connection' in opened) return opened.connection;
+  if ('body' in opened) throw isProblem(opened.body) ? refused(opened.body) : unexpected(opened.status);
+  throw new Unreachable(`Berth does not answer at ${url}: ${reasonOf(opened.error)}.`, {
+    hint: 'Is it running? Start it with bin/up.',
+    cause: opened.error,
+  });
 }
 
 async function failureOf(response: Response): Promise<Failure> {

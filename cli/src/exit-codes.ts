@@ -8,6 +8,8 @@ export const exitCodes = {
   timedOut: 124,
   /** Berth could not do it: refused, unreachable, or the task never ran. As `docker run`. */
   failed: 125,
+  /** `exec`: the command was not run. As `docker exec`. */
+  notRun: 126,
   /** Ctrl-C twice. */
   interrupted: 130,
   /** Whoever read our output has gone, as a program killed by SIGPIPE. */

@@ -8,9 +8,11 @@ import { note } from './terminal.js';
 import { verbFirst } from './verb-first.js';
 import { addContext } from './verbs/context.js';
 import { addCost } from './verbs/cost.js';
+import { addCp } from './verbs/cp.js';
 import { addDefine } from './verbs/define.js';
 import { addDefinitions } from './verbs/definitions.js';
 import { addEvents } from './verbs/events.js';
+import { addExec } from './verbs/exec.js';
 import { addFreeze, addThaw } from './verbs/freeze.js';
 import { addHost } from './verbs/host.js';
 import { addHosts } from './verbs/hosts.js';
@@ -18,6 +20,7 @@ import { addImages } from './verbs/images.js';
 import { addInspect } from './verbs/inspect.js';
 import { addKill } from './verbs/kill.js';
 import { addLogs } from './verbs/logs.js';
+import { addPortForward } from './verbs/port-forward.js';
 import { addPs } from './verbs/ps.js';
 import { addResize } from './verbs/resize.js';
 import { addRun } from './verbs/run.js';
@@ -27,6 +30,7 @@ import { addVersion } from './verbs/version.js';
 
 const inOrderOfHelp = [
   ...[addRun, addPs, addLogs, addStop, addInspect, addEvents, addCost],
+  ...[addExec, addCp, addPortForward],
   ...[addStats, addResize, addFreeze, addThaw, addKill],
   ...[addDefine, addDefinitions, addImages, addHosts, addHost, addContext, addVersion],
 ];
@@ -40,18 +44,23 @@ for (const add of inOrderOfHelp) add(program);
 for (const command of [...program.commands, ...program.commands.flatMap((verb) => verb.commands)])
   command.exitOverride().copyInheritedSettings(program);
 
+/** Verbs whose second word begins a command line of its own. */
+const takesCommand = ['run', 'exec'];
+
 async function main(words: readonly string[]): Promise<void> {
   try {
-    await program.parseAsync(words[0] === 'run' ? ['run', ...markCommand(words.slice(1), flagsOfRun())] : words, { from: 'user' });
+    const [verb = ''] = words;
+    const marked = takesCommand.includes(verb) ? [verb, ...markCommand(words.slice(1), flagsOf(verb))] : words;
+    await program.parseAsync(marked, { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     else fail(error);
   }
 }
 
-function flagsOfRun() {
-  const run = program.commands.find((command) => command.name() === 'run');
-  return (run?.options ?? []).map(({ short, long, required }) => ({ short, long, takesValue: required }));
+function flagsOf(name: string) {
+  const verb = program.commands.find((command) => command.name() === name);
+  return (verb?.options ?? []).map(({ short, long, required }) => ({ short, long, takesValue: required }));
 }
 
 function fail(error: unknown): void {

@@ -4,7 +4,7 @@ import { dumbTerminal } from './config.js';
 export const interactive = Boolean(process.stderr.isTTY) && !dumbTerminal;
 
 /** Writes and, when the reader is behind, waits for it: a flood of log lines must not pile up in memory. */
-export async function write(stream: 'stdout' | 'stderr', text: string): Promise<void> {
+export async function write(stream: 'stdout' | 'stderr', text: string | Uint8Array): Promise<void> {
   const target = process[stream];
   if (!target.write(text)) await new Promise((resolve) => target.once('drain', resolve));
 }

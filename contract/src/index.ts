@@ -33,5 +33,4 @@ export * from './sysctls.js';
 export * from './task.js';
 export * from './task-definition.js';
 export * from './task-state.js';
-export * from './volume.js';
 export * from './wire.js';

@@ -5,8 +5,6 @@ export const limits = {
   memoryMiB: { min: 16, max: 4_194_304 },
   pids: { min: 16, max: 32_768, default: 1024 },
   ephemeralStorageMiB: { min: 64, max: 204_800, default: 1024 },
-  volumeMiB: { min: 16, max: 1_048_576 },
-  volumesPerTask: 16,
   /** Of one value. */
   secretBytes: 64 * 1024,
   secretsPerContainer: 64,

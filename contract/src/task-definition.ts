@@ -23,8 +23,8 @@ import { secretFields } from './secret.js';
 import { securityGroupLimits, securityGroupNameSchema } from './security-group.js';
 import { limits } from './sizes.js';
 import { ephemeralStorageMiBSchema } from './storage.js';
+import { storageFaults } from './storage-faults.js';
 import { sysctlConflicts, sysctlsSchema } from './sysctls.js';
-import { mountPointsSchema, storageFaults, taskVolumesSchema } from './volume.js';
 
 const family = z
   .string()
@@ -120,7 +120,6 @@ export const containerDefinitionSchema = z
     dependsOn: dependsOnSchema.optional(),
     healthCheck: healthCheckSchema.optional(),
     restartPolicy: restartPolicySchema.optional(),
-    mountPoints: mountPointsSchema.optional().describe('Where the task’s volumes are seen.'),
     ...secretFields,
     stopSignal: signalSchema.optional().describe('Default: the image’s STOPSIGNAL, else SIGTERM.'),
     stopTimeoutSeconds: z
@@ -145,7 +144,6 @@ export const taskDefinitionInputSchema = z
       .max(limits.pids.max)
       .default(limits.pids.default)
       .describe('Processes and threads of the whole task.'),
-    volumes: taskVolumesSchema.optional(),
     ephemeralStorageMiB: ephemeralStorageMiBSchema.default(limits.ephemeralStorageMiB.default),
     isolation: isolationSchema.default('container'),
     maxRunTimeSeconds: maxRunTimeSecondsSchema.optional(),
@@ -205,7 +203,6 @@ export const taskDefinitionSchema = z
     memoryMiB: z.int(),
     pidsLimit: z.int(),
     ephemeralStorageMiB: z.int(),
-    volumes: taskVolumesSchema.optional(),
     isolation: isolationSchema,
     maxRunTimeSeconds: z.int().optional(),
     cpuBurst: z.boolean().optional(),

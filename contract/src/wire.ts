@@ -13,7 +13,7 @@ import { healthStates } from './health.js';
 import { hostIdSchema, taskIdSchema } from './ids.js';
 import { isolationSchema } from './isolation.js';
 import { assignedPortSchema, hostNetworkSchema, networkFrameSchema, taskNetworkSchema } from './network.js';
-import { containerStorageSchema, secretValuesSchema, volumeSpecSchema } from './storage-spec.js';
+import { containerStorageSchema, secretValuesSchema } from './storage-spec.js';
 import { stopCodeSchema } from './task.js';
 import { containerStates, desiredStates, taskStates } from './task-state.js';
 
@@ -54,7 +54,6 @@ export const taskSpecSchema = z.object({
   pidsLimit: count,
   /** Left out by control planes and in journals of before tasks had a disk of their own: the default. */
   ephemeralStorageMiB: count.optional(),
-  volumes: z.array(volumeSpecSchema).optional(),
   isolation: isolationSchema.default('container'),
   /** Counted from the first process. */
   maxRunTimeSeconds: count.nullable().default(null),

@@ -1,5 +1,5 @@
 // What the database wants of hosts: the tasks they hold, and the full order for those that an agent has not got yet.
-import type { HostId, StopCode, TaskId, TaskOverrides, TaskWish } from '@berth/contract';
+import type { HostId, StopCode, TaskId, TaskWish } from '@berth/contract';
 import type { DataSource } from 'typeorm';
 import { holdsCapacity } from '../db/holding.js';
 import type { SpecSource, StoredDefinition } from './task-spec.js';

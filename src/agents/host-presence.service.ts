@@ -51,7 +51,10 @@ export class HostPresence implements OnModuleInit, BeforeApplicationShutdown {
     const facts = { name, bootId, capacity, diskPressure, attributes: { ...attributes, agentVersion } };
     if (!(await activateHost(this.db, hostId, facts))) return false;
     if (!(await noteHostNetwork(this.db, hostId, network ?? null, this.subnets)))
-      this.logger.error({ hostId, ...this.subnets }, 'no subnet is left for this host: its tasks reach no other host’s. Enlarge BERTH_TASK_NETWORK');
+      this.logger.error(
+        { hostId, ...this.subnets },
+        'no subnet is left for this host: its tasks reach no other host’s. Enlarge BERTH_TASK_NETWORK',
+      );
     this.logger.info({ hostId, name, agentVersion }, 'host connected');
     this.signals.send('pending', null);
     if (network) this.signals.send('network', null);

@@ -1,9 +1,15 @@
 // Where no task may connect to, because the platform itself lives there. Hosts guard what is on them by themselves; this
 // is about other machines.
-import { isIPv4 } from 'node:net';
 import type { NetworkState } from '@berth/contract';
 
 type Guarded = NetworkState['guarded'];
+
+/** A part of the platform, by the name or address under which it is configured. */
+export interface Service {
+  readonly hostname: string;
+  /** Null: every port. */
+  readonly port: number | null;
+}
 
 const defaultPorts: Readonly<Record<string, number>> = {
   'postgres:': 5432,
@@ -13,12 +19,25 @@ const defaultPorts: Readonly<Record<string, number>> = {
   'wss:': 443,
 };
 
-/** @param networks CIDRs that the operator named @param urls of the platform's own parts, of which those by address count */
-export function guardedBy(networks: readonly string[], urls: readonly (string | null)[]): Guarded {
-  const services = urls.flatMap((text) => {
-    const url = text === null ? null : new URL(text);
-    if (!url || !isIPv4(url.hostname) || url.hostname.startsWith('127.')) return [];
-    return { cidr: `${url.hostname}/32`, port: Number(url.port) || (defaultPorts[url.protocol] ?? null) };
-  });
-  return [...networks.map((cidr) => ({ cidr, port: null })), ...services];
+export function serviceOf(url: string): Service {
+  const { hostname, port, protocol } = new URL(url);
+  return { hostname, port: Number(port) || (defaultPorts[protocol] ?? null) };
+}
+
+/**
+ * @param networks CIDRs that the operator named
+ * @param addressesOf the IPv4 addresses of a service's name; none while it has none
+ */
+export function guardedBy(
+  networks: readonly string[],
+  services: readonly Service[],
+  addressesOf: (hostname: string) => readonly string[],
+): Guarded {
+  const places = services.flatMap(({ hostname, port }) =>
+    addressesOf(hostname)
+      // Of a wildcard or a loopback there is nothing on another machine.
+      .filter((address) => !/^(127|0)\./.test(address))
+      .map((address) => ({ cidr: `${address}/32`, port })),
+  );
+  return [...networks.map((cidr) => ({ cidr, port: null })), ...places];
 }

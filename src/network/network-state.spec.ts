@@ -1,6 +1,6 @@
 import type { HostId, TenantId } from '@berth/contract';
 import { describe, expect, it } from 'vitest';
-import { guardedBy } from './guarded.js';
+import { guardedBy, serviceOf } from './guarded.js';
 import { type NetworkView, stateFor } from './network-state.js';
 
 const [a, b] = ['a', 'b'] as HostId[] as [HostId, HostId];
@@ -60,16 +60,18 @@ describe('what a host is told', () => {
 });
 
 describe('guardedBy', () => {
-  it('guards the networks that are named, and the platform’s own services that have an address', () => {
+  it('guards the networks that are named, and the platform’s own services wherever they are but here', () => {
     const urls = [
-      'postgres://u:p@10.0.0.5/berth',
+      'postgres://u:p@database.example/berth',
       'redis://10.0.0.6:6380',
-      'wss://gateway.example:7071',
+      'wss://nowhere.example:7071',
       'postgres://127.0.0.1:5432/x',
-      null,
     ];
-    expect(guardedBy(['172.16.0.0/12'], urls)).toEqual([
+    const names: Record<string, string[]> = { 'database.example': ['10.0.0.4', '10.0.0.5'] };
+    const addressesOf = (name: string) => names[name] ?? (/^[\d.]+$/.test(name) ? [name] : []);
+    expect(guardedBy(['172.16.0.0/12'], [...urls.map(serviceOf), { hostname: '0.0.0.0', port: 7071 }], addressesOf)).toEqual([
       { cidr: '172.16.0.0/12', port: null },
+      { cidr: '10.0.0.4/32', port: 5432 },
       { cidr: '10.0.0.5/32', port: 5432 },
       { cidr: '10.0.0.6/32', port: 6380 },
     ]);

@@ -1,6 +1,7 @@
 // Tells connected hosts what they have to know of the network, whenever it may have changed. Reads for all of them at
 // once, and sends to each only what is news to it. Rules of a change reach hosts within a second: a look is made at once
 // when none was made lately, and never takes more than a tenth of the time.
+import { lookup } from 'node:dns/promises';
 import type { HostId, TenantId } from '@berth/contract';
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { Logger } from 'pino';
@@ -10,7 +11,7 @@ import { HostLinks } from '../agents/host-links.service.js';
 import type { Config } from '../config.js';
 import { CONFIG, LOGGER } from '../db/db.module.js';
 import { SignalBus } from '../db/signals.js';
-import { guardedBy } from './guarded.js';
+import { guardedBy, type Service, serviceOf } from './guarded.js';
 import { type Fleet, type NetworkView, stateFor } from './network-state.js';
 import { readGroups, readMembers, readOverlay, readTenantsOn } from './network-state.store.js';
 
@@ -31,7 +32,11 @@ interface Told {
 @Injectable()
 export class NetworkSync implements OnModuleInit, OnModuleDestroy {
   private readonly told = new WeakMap<AgentLink, Told>();
-  private readonly fleet: Fleet;
+  private readonly fleet: Omit<Fleet, 'guarded'>;
+  private readonly protectedNetworks: readonly string[];
+  private readonly services: readonly Service[];
+  /** By name; kept while a name can't be resolved. */
+  private readonly addresses = new Map<string, readonly string[]>();
   private readonly endings: (() => void)[] = [];
   private working: Promise<void> | null = null;
   private again = false;
@@ -47,15 +52,15 @@ export class NetworkSync implements OnModuleInit, OnModuleDestroy {
     @Inject(HostLinks) private readonly links: HostLinks,
   ) {
     const { taskNetwork, vni, vxlanPort, protectedNetworks } = config.network;
-    this.fleet = {
-      taskNetwork,
-      overlay: taskNetwork === null ? null : { vni, port: vxlanPort },
-      guarded: guardedBy(protectedNetworks, [config.databaseUrl, config.redisUrl, config.gateway.url]),
-    };
+    this.fleet = { taskNetwork, overlay: taskNetwork === null ? null : { vni, port: vxlanPort } };
+    this.protectedNetworks = protectedNetworks;
+    const { host, port, url } = config.gateway;
+    this.services = [...[config.databaseUrl, config.redisUrl, url].flatMap((one) => one ?? []).map(serviceOf), { hostname: host, port }];
   }
 
-  onModuleInit(): void {
-    const timer = setInterval(() => this.look(), lookAnywayMs);
+  async onModuleInit(): Promise<void> {
+    await this.resolveServices();
+    const timer = setInterval(() => void this.resolveServices().then(() => this.look()), lookAnywayMs);
     this.endings.push(
       () => clearInterval(timer),
       this.signals.on('network', () => this.look()),
@@ -100,7 +105,8 @@ export class NetworkSync implements OnModuleInit, OnModuleDestroy {
     if (links.length === 0) return;
     const begunMs = performance.now();
     const view = await this.read(links);
-    for (const link of links) this.tell(link, view);
+    const guarded = guardedBy(this.protectedNetworks, this.services, (hostname) => this.addresses.get(hostname) ?? []);
+    for (const link of links) this.tell(link, view, { ...this.fleet, guarded });
     const tookMs = performance.now() - begunMs;
     this.notBeforeMs = performance.now() + Math.max(leastPauseMs, tookMs * restPerWork);
   }
@@ -127,14 +133,24 @@ export class NetworkSync implements OnModuleInit, OnModuleDestroy {
     for (const tenantId of [...tenants].slice(0, Math.max(0, excess))) tenants.delete(tenantId);
   }
 
-  private tell(link: AgentLink, view: NetworkView): void {
+  private tell(link: AgentLink, view: NetworkView, fleet: Fleet): void {
     const told = this.toldTo(link);
-    const state = stateFor(link.hostId, told.tenants, view, this.fleet);
+    const state = stateFor(link.hostId, told.tenants, view, fleet);
     const text = JSON.stringify(state);
     if (text === told.text) return;
     told.text = text;
     told.version += 1;
     link.request({ type: 'network', version: told.version, ...state });
+  }
+
+  private async resolveServices(): Promise<void> {
+    const names = [...new Set(this.services.map(({ hostname }) => hostname))];
+    await Promise.all(
+      names.map(async (name) => {
+        const found = await lookup(name, { all: true, family: 4 }).catch(() => null);
+        if (found) this.addresses.set(name, found.map(({ address }) => address).sort());
+      }),
+    );
   }
 
   private toldTo(link: AgentLink): Told {

@@ -10,7 +10,17 @@ import {
   type TenantId,
 } from '@berth/contract';
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Put, Query, Req, Res } from '@nestjs/common';
-import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBody,
+  ApiConsumes,
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiProduces,
+  ApiResponse,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Caller, CurrentCaller, CurrentTenant, RequireRole } from '../accounts/caller.js';
 import { ApiError } from '../errors.js';
@@ -127,6 +137,8 @@ export class InsideController {
     description:
       'Unpacks a tar (`application/x-tar`) into the directory at the path, as the container sees it. Owners are the tar’s numbers.',
   })
+  @ApiConsumes('application/x-tar')
+  @ApiBody({ schema: { type: 'string', format: 'binary' } })
   @ApiNoContentResponse({ description: 'It is all there.' })
   async putArchive(
     @CurrentTenant() tenantId: TenantId,
@@ -138,8 +150,10 @@ export class InsideController {
   ): Promise<void> {
     const { signal, done } = this.streams.add(keyId, reply);
     try {
-      await this.inside.copyIn({ tenantId, keyId }, id, container, path, tarOf(request), signal);
+      await this.inside.copyIn({ tenantId, keyId }, id, container, path, () => tarOf(request), signal);
     } finally {
+      // What is left of a tar that was refused half-way: the client can't read the answer before it has sent it.
+      request.raw.resume();
       done();
     }
   }

@@ -146,17 +146,18 @@ export class TaskInside {
     taskId: string,
     asked: string | undefined,
     path: string,
-    tar: AsyncIterable<Uint8Array>,
+    tar: () => AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<void> {
     const row = await this.tasks.row(actor.tenantId, taskId);
     const container = containerOf(row, asked);
+    const parts = tar();
     const session = await this.open(row, signal);
     let bytes = 0;
     try {
       await session.start({ kind: 'copy-in', container, path }, () => {});
       const over = session.ended.then(() => true);
-      for await (const chunk of tar) {
+      for await (const chunk of parts) {
         bytes += chunk.length;
         // A tar that fails half-way takes no more: its reason is the answer.
         if (await Promise.race([session.send(channelMessage(channels.stdin, chunk)), over])) break;

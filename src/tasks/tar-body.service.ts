@@ -9,7 +9,8 @@ import type { Sink } from './inside.service.js';
 export function tarOf(request: FastifyRequest): AsyncIterable<Uint8Array> {
   const { body } = request as { body: unknown };
   if (body !== request.raw) throw new ApiError('unsupported_media_type');
-  return body as Readable;
+  // Whoever stops in the middle still has an answer to give on this connection.
+  return (body as Readable).iterator({ destroyOnReturn: false });
 }
 
 /** A tar that breaks off breaks the connection off, too: half of it must not look whole. */

@@ -48,7 +48,6 @@ export function toApiDefinition({ id, family, revision, spec, createdAt, deregis
     memoryMiB: spec.memoryMiB,
     pidsLimit: spec.pidsLimit,
     ephemeralStorageMiB: ephemeralStorageOf(spec),
-    ...(spec.volumes === undefined ? {} : { volumes: spec.volumes }),
     isolation: spec.isolation ?? 'container',
     ...(spec.maxRunTimeSeconds === undefined ? {} : { maxRunTimeSeconds: spec.maxRunTimeSeconds }),
     ...(spec.cpuBurst === undefined ? {} : { cpuBurst: spec.cpuBurst }),

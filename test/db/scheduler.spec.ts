@@ -107,7 +107,7 @@ describe('the scheduler', () => {
       filters: [{ filter: 'memory', hosts: 1 }],
     });
     const lease = await eventually(() => replica.leadership.lease);
-    const shape = { cpuMillis: 100, memoryMiB: 8192 };
+    const shape = { cpuMillis: 100, memoryMiB: 8192, needs: {} };
     expect(await writePendingReasons(db, lease, [{ shape, reason: (await reasonOf(id)) as PendingReason }])).toEqual([]);
     await addHost(db, { memoryMiB: 8000 });
     replica.signals.send('pending', null);
@@ -203,7 +203,7 @@ describe('leadership', () => {
 
     it('refuses reasons and lost hosts', async () => {
       await addTasks(db, world, 1);
-      const reason = { shape: { cpuMillis: 100, memoryMiB: 64 }, reason: { summary: 'stale', filters: [] } };
+      const reason = { shape: { cpuMillis: 100, memoryMiB: 64, needs: {} }, reason: { summary: 'stale', filters: [] } };
       expect(await writePendingReasons(db, staleLease, [reason])).toBeNull();
       expect(await markLost(db, staleLease, [hostId], 0)).toBeNull();
       expect(await db.query('SELECT state FROM hosts')).toEqual([{ state: 'active' }]);

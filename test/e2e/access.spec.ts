@@ -44,9 +44,18 @@ beforeAll(async () => {
   const { body } = await berth.as(owner.key).post('/v1/tasks').send(run).expect(201);
   const keys = await berth.as(berth.operatorKey).get(`/v1/tenants/${owner.id}/api-keys`);
   await berth.as(owner.key).post('/v1/security-groups').send({ name: 'owners' }).expect(201);
+  await berth.as(owner.key).post('/v1/secrets').send({ name: 'password', value: 'x' }).expect(201);
   const host = randomUUID();
   await berth.database.query("INSERT INTO hosts (id, name, state) VALUES ($1, 'h1', 'active')", [host]);
-  objects = { taskId: body.items[0].id, name: 'web:1', tenantId: owner.id, keyId: keys.body.items[0].id, hostId: host, securityGroup: 'owners' };
+  objects = {
+    taskId: body.items[0].id,
+    name: 'web:1',
+    tenantId: owner.id,
+    keyId: keys.body.items[0].id,
+    hostId: host,
+    secretName: 'password',
+    securityGroup: 'owners',
+  };
 });
 afterAll(async () => {
   await berth?.stop();

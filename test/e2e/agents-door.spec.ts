@@ -237,7 +237,7 @@ describe('streams', () => {
     talk.socket.send(JSON.stringify(hello()));
     const links = plane.app.get(HostLinks);
     await eventually(() => links.of(identity.hostId));
-    const request = { taskId: '00000000-0000-4000-8000-000000000000' as TaskId, container: null, tail: 1, since: null, follow: false };
+    const request = { taskId: '00000000-0000-4000-8000-000000000000' as TaskId, container: null, tail: 1, since: null, follow: false, from: null, until: null, grep: null, stream: null };
     const opening = links.openLogs(identity.hostId as HostId, request, new AbortController().signal);
     const asked = await eventually(() => talk.frames.find((frame) => frame.type === 'open-stream'));
     const path = agentPaths.streams + asked.streamId;
@@ -261,7 +261,7 @@ describe('streams', () => {
     talk.socket.send(JSON.stringify(hello()));
     const links = plane.app.get(HostLinks);
     await eventually(() => talk.frames.some(({ type }) => type === 'desired'));
-    const request = { taskId: '00000000-0000-4000-8000-000000000000' as TaskId, container: null, tail: 1, since: null, follow: false };
+    const request = { taskId: '00000000-0000-4000-8000-000000000000' as TaskId, container: null, tail: 1, since: null, follow: false, from: null, until: null, grep: null, stream: null };
     const opening = links.openLogs(identity.hostId as HostId, request, new AbortController().signal);
     const asked = await eventually(() => talk.frames.find((frame) => frame.type === 'open-stream'));
     const { socket } = await dial(agentPaths.streams + asked.streamId);
@@ -276,7 +276,7 @@ describe('streams', () => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(socket.bufferedAmount).toBeGreaterThan(10_000_000);
     const seen: number[] = [];
-    for await (const some of lines) seen.push(...some.map(({ text }) => Number.parseInt(text, 10)));
+    for await (const some of lines) seen.push(...some.lines.map(({ text }) => Number.parseInt(text, 10)));
     expect(seen).toEqual(Array.from({ length: total }, (_, n) => n));
     talk.socket.terminate();
   });

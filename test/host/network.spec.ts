@@ -1,10 +1,14 @@
 // The network of one host: security groups, published ports, rates, and what an agent's death leaves of them.
+import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRegistry, type TestRegistry } from '../support/registry.js';
 import { type RuntimeHost, runtimeHost } from '../support/runtime-host.js';
 import { containerSpec, startTask, taskSpec, until } from '../support/runtime-task.js';
 import { fromGroup, inGroup, networkState, newTenant, tcp, tenantNetwork } from '../support/task-network.js';
 
+const bridgedPacketsAreFiltered =
+  existsSync('/proc/sys/net/bridge/bridge-nf-call-iptables') &&
+  readFileSync('/proc/sys/net/bridge/bridge-nf-call-iptables', 'utf8').trim() === '1';
 const acme = newTenant();
 const other = newTenant();
 const listener = 'echo up; while :; do echo hello | nc -l -p 8080; done';
@@ -99,7 +103,7 @@ describe('security groups', () => {
 });
 
 describe('published ports', () => {
-  it('are reached by the host’s address, its loopback and, through it, by the tenant’s other tasks', async () => {
+  it('are reached by the host’s address and its loopback, and leave the task’s own address as it is', async () => {
     const network = inGroup(acme.group, { publishedPorts: [{ containerPort: 8080, protocol: 'tcp' }] });
     const target = await server(acme, network);
     const peer = task('sleep 600');
@@ -108,9 +112,23 @@ describe('published ports', () => {
     expect(port).toMatchObject({ containerPort: 8080, protocol: 'tcp' });
     const own = (await host.sh("ip -4 -o route get 192.0.2.250 | sed 's/.*src \\([0-9.]*\\).*/\\1/'")).trim();
     for (const address of ['127.0.0.1', own]) expect(await host.sh(visit(address, port?.hostPort))).toBe('hello\n');
-    expect(await inside(peer.taskId, visit(own, port?.hostPort))).toBe('hello\n');
+    expect(await inside(peer.taskId, visit(target.address))).toBe('hello\n');
     await clean(target.spec, peer);
   });
+
+  // With this setting, which Docker and Kubernetes make, the kernel sends what was rewritten in a bridge straight to the
+  // other port of it, where ports are kept apart. By its own address the task is reached all the same.
+  it.skipIf(bridgedPacketsAreFiltered)(
+    'are reached by the host’s address from tasks of the same host (not with bridge-nf-call-iptables)',
+    async () => {
+      const target = await server(acme, inGroup(acme.group, { publishedPorts: [{ containerPort: 8080, protocol: 'tcp' }] }));
+      const peer = task('sleep 600');
+      await startTask(host, peer);
+      const own = (await host.sh("ip -4 -o route get 192.0.2.250 | sed 's/.*src \\([0-9.]*\\).*/\\1/'")).trim();
+      expect(await inside(peer.taskId, visit(own, target.ports[0]?.hostPort))).toBe('hello\n');
+      await clean(target.spec, peer);
+    },
+  );
 
   it('are open to the outside when the task names no group, and as its groups say when it does', async () => {
     const world = `${host.instance}p`;
@@ -149,21 +167,20 @@ describe('published ports', () => {
 });
 
 describe('rates', () => {
-  /** Megabits a second of 3 s of TCP from one task to another. */
+  const seconds = 3;
+
+  /** Megabits a second that arrive while one task sends all it can to another. */
   async function measured(sender: { mbps: number | null }, receiver: { mbps: number | null }): Promise<number> {
-    const sink = task('nc -l -p 9000 >/dev/null; sleep 600', acme, inGroup(acme.group, receiver));
+    // A listener that reads to the end of its input would hang up at once: it gets one that does not end.
+    const sink = task('sleep 600 | nc -l -p 9000 >/dev/null', acme, inGroup(acme.group, receiver));
     const source = task('sleep 600', acme, inGroup(acme.group, sender));
     const address = await startTask(host, sink);
     await startTask(host, source);
     await until(async () => (await inside(sink.taskId, 'busybox netstat -ltn')).includes(':9000'));
-    const sent = await inside(
-      source.taskId,
-      `cat /proc/net/dev | grep eth0; busybox timeout 3 busybox nc ${address} 9000 </dev/zero; cat /proc/net/dev | grep eth0`,
-    );
-    const received = await inside(sink.taskId, 'cat /proc/net/dev | grep eth0');
+    await inside(source.taskId, `busybox timeout ${seconds} busybox nc ${address} 9000 </dev/zero`);
+    const received = await inside(sink.taskId, 'grep eth0 /proc/net/dev');
     await clean(sink, source);
-    void sent;
-    return (Number(received.trim().split(/\s+/)[1]) * 8) / 3 / 1_000_000;
+    return (Number(received.trim().split(/\s+/)[1]) * 8) / seconds / 1_000_000;
   }
 
   it('bound what a task sends and what it receives, and are no bound for those that ask for none', async () => {

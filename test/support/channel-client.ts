@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import {
   type Channel,
+  channelChunkBytes,
   channelMessage,
   channelProtocol,
   channels,
@@ -95,10 +96,13 @@ function clientOf(socket: WebSocket): ChannelClient {
         });
       }
     },
-    write: (data) =>
-      new Promise((resolve) =>
-        socket.send(channelMessage(channels.stdin, typeof data === 'string' ? Buffer.from(data) : data), () => resolve()),
-      ),
+    write: async (data) => {
+      const bytes = Buffer.from(data as Uint8Array);
+      for (let from = 0; from < bytes.length; from += channelChunkBytes) {
+        const part = channelMessage(channels.stdin, bytes.subarray(from, from + channelChunkBytes));
+        await new Promise<void>((resolve) => socket.send(part, () => resolve()));
+      }
+    },
     endInput: () => socket.send(closeMessage(channels.stdin)),
     resize: (columns, rows) => socket.send(jsonMessage(channels.resize, { columns, rows })),
     ended: once(socket, 'close').then(() => status),

@@ -91,7 +91,7 @@ async function netnsHost(
     BERTH_AGENT_UID_BASE: String(uidBase),
     BERTH_AGENT_POOL_SIZE: '2',
     BERTH_HOST_NAME: name,
-    BERTH_LOG_LEVEL: 'info',
+    BERTH_LOG_LEVEL: 'error',
     ...environment,
   });
   const inside = [`--net=/run/netns/${namespace}`, launcher, 'exec'];

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { ContainerSpec, LogLine, StatsSample, TaskId, TaskSpec } from '@berth/contract';
+import type { ContainerSpec, LogLine, NetworkState, SecretValues, StatsSample, TaskId, TaskSpec } from '@berth/contract';
 import type { RuntimeOptions } from '../../agent/src/runtime/options.js';
 import type { Exit, HostFacts, LogRequest, Observed, Prepared, Started } from '../../agent/src/runtime/runtime.js';
 import type { TaskCounters } from '../../agent/src/runtime/stats-rates.js';
@@ -20,6 +20,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** What the driver answers to; see runtime-driver.ts. */
 export interface RuntimeCalls {
   start(known: readonly TaskId[]): Promise<HostFacts>;
+  keepSecrets(taskId: TaskId, values: SecretValues): Promise<void>;
   prepare(spec: TaskSpec): Promise<Prepared>;
   startContainer(spec: TaskSpec, container: ContainerSpec): Promise<Started>;
   stopContainer(taskId: TaskId, container: ContainerSpec): Promise<void>;

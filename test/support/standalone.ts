@@ -37,7 +37,7 @@ export async function fourFreePorts(): Promise<number> {
 /** Host pids of the processes whose command line has this text, without the init that may stand before them. */
 export function pidsOf(text: string): number[] {
   return processes()
-    .filter(({ command }) => command.includes(text) && !/catatonit|conmon|init/.test(command.split(' ')[0] ?? ''))
+    .filter(({ command }) => command.includes(text) && !/catatonit|init/.test(command.split(' ')[0] ?? ''))
     .map(({ pid }) => pid)
     .sort((a, b) => a - b);
 }

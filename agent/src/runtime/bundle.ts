@@ -16,6 +16,8 @@ export interface BundlePlaces {
   readonly init: string;
   /** A static busybox for copying files in and out; null if this host has none. */
   readonly toolbox?: string | null;
+  /** Secret files. */
+  readonly storage?: readonly Mount[];
 }
 
 export interface BundleInput {
@@ -180,6 +182,7 @@ function mountsOf({ container, places }: BundleInput): Mount[] {
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'] },
     // What lies deeper comes later, or it would be hidden.
     ...[...container.tmpfs].sort((a, b) => a.path.length - b.path.length).map(tmpfsMount),
+    ...(places.storage ?? []),
     file('hosts'),
     file('hostname'),
     file('resolv.conf'),

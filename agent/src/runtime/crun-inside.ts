@@ -1,5 +1,6 @@
 // What one can do inside a running task, for containers that crun runs: composes the files beside it, and holds each
 // task to so many at one time.
+import { mkdirSync, rmSync } from 'node:fs';
 import { execLimits, type TaskId } from '@berth/contract';
 import { copyIn, copyOut, pathStatus } from './copy.js';
 import { openSession } from './exec-session.js';
@@ -60,6 +61,8 @@ export function crunInside(host: InsideHost): CrunInside {
         (socket) => new Promise((resolve) => socket.once('close', resolve)),
       ),
     start: async (known) => {
+      rmSync(host.paths.terminals, { recursive: true, force: true });
+      mkdirSync(host.paths.terminals, { recursive: true, mode: 0o700 });
       for (const taskId of known) await killLeftSessions(host, taskId);
     },
     close: async () => {

@@ -34,6 +34,8 @@ import { ownCeilings } from './rlimits.js';
 import { type Prepared, type Runtime, type RuntimeListeners, type Started, TaskStartError } from './runtime.js';
 import { sandboxMaker } from './sandbox.js';
 import { seccompProfile } from './seccomp.js';
+import { usesSecrets } from './secret-use.js';
+import { secrets } from './secrets.js';
 import { signalNumber } from './signals.js';
 import { unmount } from './syscalls.js';
 import { writeTaskFiles } from './task-files.js';
@@ -65,6 +67,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const maker = sandboxMaker(paths, net, disk, subnet, options.uidBase);
   const pool = sandboxPool(maker, options.poolSize, Math.min(subnet.slots, options.uidRanges), options.log);
   const store = images(paths, options);
+  const vault = secrets(paths);
   const starts = limiter(options.startConcurrency);
   const monitor = openMonitor(options, paths);
   const signalling = { paths, programs: options.programs };
@@ -103,6 +106,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     await store.prepare();
     const knownIds = new Set<string>(known);
     const isKnown = (taskId: string) => knownIds.has(taskId);
+    vault.forgetAllBut(isKnown);
     await monitor.start();
     // Their cables and rules are needed from the first moment; whatever else there is goes with the old tables.
     const taken = known.flatMap((taskId) => readRecord<SandboxRecord>(paths.task(taskId).sandbox)?.slot ?? []);
@@ -133,6 +137,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     const begun = performance.now();
     await Promise.all([...new Set(spec.containers.map((container) => container.image))].map((image) => store.get(image, signal)));
     signal.throwIfAborted();
+    await vault.arrived(spec, signal);
     const pulled = performance.now();
     const at = paths.task(spec.taskId);
     const sandbox = readRecord<SandboxRecord>(at.sandbox) ?? (await takeSandbox(at.sandbox));
@@ -169,6 +174,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
         ids: idRangeOf(sandbox.slot, options.uidBase),
         address: sandbox.address,
         networkSettled: networks.settled(sandbox.slot),
+        secrets: usesSecrets(container) ? vault.of(task.taskId) : {},
       };
       const waited = performance.now() - queued;
       if (task.isolation === 'sandbox') maker.addressInside(sandbox.slot);
@@ -186,6 +192,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
 
   const cleanup = async (taskId: TaskId): Promise<void> => {
     exits?.forgetTask(taskId);
+    vault.forget(taskId);
     await cleanupTask(cleaning, taskId);
     renumberIfIdle();
   };
@@ -209,6 +216,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       return watch.pressure;
     },
     start,
+    keepSecrets: vault.keep,
     prepare,
     startContainer,
     stopContainer: async (taskId, container) => {

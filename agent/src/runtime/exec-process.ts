@@ -20,8 +20,6 @@ export interface ExecProcess {
   readonly child: ChildProcess;
   /** Resolves when the program runs. Rejects with InsideError, saying why, if it never did. */
   readonly started: Promise<void>;
-  /** The program's process id on the host; null when it has not begun or its session is over. */
-  pid(): number | null;
   /** 0–255, 128 + n for signal n; null when the session was ended before its process began. */
   readonly ended: Promise<number | null>;
   /**
@@ -70,6 +68,7 @@ export function startExec(host: InsideHost, taskId: string, container: string, r
     { stdio: options.stdio, env: { PATH: process.env.PATH, LC_ALL: 'C' }, cwd: '/', detached: true },
   );
   let ran = false;
+  let over = false;
   let hungUp: Promise<void> | null = null;
   const closed = new Promise<number | null>((resolve) => {
     child.once('error', () => resolve(null));
@@ -80,6 +79,7 @@ export function startExec(host: InsideHost, taskId: string, container: string, r
     if (!runs) throw new InsideError('exec_failed', { detail: reasonOf(readOrEmpty(files.log), request.command[0] ?? '') });
   });
   const ended = closed.then(async (code) => {
+    over = true;
     ran ||= readIfThere(files.pid) !== null;
     await hungUp;
     // It reads the log for why there was no start.
@@ -92,10 +92,11 @@ export function startExec(host: InsideHost, taskId: string, container: string, r
     child,
     started,
     ended,
-    pid: () => Number(readIfThere(files.pid)) || null,
-    hangUp: (graceMs) => {
+    hangUp: async (graceMs) => {
+      // One that ended by itself leaves in the container what it put into the background there.
+      if (over) return;
       hungUp ??= killSession(host, taskId, container, id, graceMs).finally(() => child.kill('SIGKILL'));
-      return hungUp;
+      await hungUp;
     },
   };
 }

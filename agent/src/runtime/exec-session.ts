@@ -1,10 +1,11 @@
 // One session of a program in a container as streams: with pipes, or with a terminal.
-import { closeSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import { type ExecProcess, startExec } from './exec-process.js';
-import type { ExecRequest } from './exec-spec.js';
-import type { ExecSession, InsideHost, TerminalSize } from './inside.js';
-import { openTerminal, resizeTerminalOf } from './terminal.js';
+import type { ExecRequest, TerminalSize } from './exec-spec.js';
+import { type ExecSession, InsideError, type InsideHost } from './inside.js';
+import { offerTerminal } from './terminal.js';
 
 /** What is nearly always enough for a shell to save its history. */
 const hangUpGraceMs = 2_000;
@@ -17,53 +18,50 @@ export type SessionRequest = ExecRequest & { readonly size: TerminalSize | null 
 
 /** Resolves when the program runs. @throws InsideError */
 export async function openSession(host: InsideHost, taskId: string, container: string, request: SessionRequest): Promise<ExecSession> {
-  const session = request.tty ? withTerminal(host, taskId, container, request) : withPipes(host, taskId, container, request);
-  await session.exec.started;
-  return session;
+  return request.tty ? withTerminal(host, taskId, container, request) : withPipes(host, taskId, container, request);
 }
 
-type Started = ExecSession & { readonly exec: ExecProcess };
-
-function withPipes(host: InsideHost, taskId: string, container: string, request: SessionRequest): Started {
+async function withPipes(host: InsideHost, taskId: string, container: string, request: SessionRequest): Promise<ExecSession> {
   const exec = startExec(host, taskId, container, request, { stdio: ['pipe', 'pipe', 'pipe'] });
   const { stdin, stdout, stderr } = exec.child;
   if (!stdin || !stdout || !stderr) throw new Error('spawn gave no pipes');
   // A program that does not read its input is no fault.
   stdin.on('error', () => {});
   const outputs = { stdout: untilSilence(stdout, exec.ended), stderr: untilSilence(stderr, exec.ended) };
+  const exitCode = exitCodeOf(exec, Object.values(outputs));
+  await exec.started;
   return {
-    exec,
     stdin,
     ...outputs,
     resize: () => {},
-    exitCode: exitCodeOf(exec, Object.values(outputs)),
+    exitCode,
     hangUp: () => exec.hangUp(hangUpGraceMs),
   };
 }
 
-function withTerminal(host: InsideHost, taskId: string, container: string, request: SessionRequest): Started {
-  const terminal = openTerminal(request.size ?? defaultSize);
+async function withTerminal(host: InsideHost, taskId: string, container: string, request: SessionRequest): Promise<ExecSession> {
+  const offer = offerTerminal(join(host.paths.terminals, randomBytes(6).toString('hex')));
+  const sized = { ...request, size: request.size ?? defaultSize };
   try {
-    const { slave } = terminal;
-    const exec = startExec(host, taskId, container, request, { stdio: [slave, slave, 'ignore'], args: ['--tty'] });
-    void exec.ended.then(() => exec.child.kill('SIGKILL'));
+    const args = ['--tty', '--console-socket', offer.path];
+    const exec = startExec(host, taskId, container, sized, { stdio: ['ignore', 'ignore', 'ignore'], args });
+    const terminal = await offer.take(exec.ended).catch(async () => {
+      await exec.started;
+      throw new InsideError('exec_failed', { detail: 'its host could make no terminal' });
+    });
+    const exitCode = exitCodeOf(exec, [terminal.output]).finally(terminal.close);
+    await exec.started;
     return {
-      exec,
       stdin: terminal.input,
       stdout: terminal.output,
       stderr: null,
-      resize: (size) => {
-        const pid = exec.pid();
-        if (pid !== null) resizeTerminalOf(pid, size);
-      },
-      exitCode: exitCodeOf(exec, [terminal.output]).finally(terminal.close),
+      resize: terminal.resize,
+      exitCode,
       hangUp: () => exec.hangUp(hangUpGraceMs),
     };
   } catch (error) {
-    terminal.close();
+    offer.close();
     throw error;
-  } finally {
-    closeSync(terminal.slave);
   }
 }
 

@@ -6,6 +6,12 @@ import type { ContainerUser } from './container-user.js';
 import { isKernels } from './mount-targets.js';
 
 export type OciProcess = Bundle['process'];
+export type ExecOciProcess = OciProcess & { readonly consoleSize?: { readonly width: number; readonly height: number } };
+
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
 
 export interface ExecRequest {
   readonly command: readonly string[];
@@ -16,6 +22,8 @@ export interface ExecRequest {
   /** `user[:group]`; null: as the container. */
   readonly user: string | null;
   readonly tty: boolean;
+  /** Of the terminal when the program begins. */
+  readonly size?: TerminalSize | null;
   /** For programs of ours alone: in place of what the container's own may have. */
   readonly capabilities?: readonly string[];
 }
@@ -30,10 +38,11 @@ export function directoryFault(path: string): string | null {
 }
 
 /** @param user resolved from the request; null when it names none. */
-export function execProcess(own: OciProcess, request: ExecRequest, user: ContainerUser | null, sessionId: string): OciProcess {
+export function execProcess(own: OciProcess, request: ExecRequest, user: ContainerUser | null, sessionId: string): ExecOciProcess {
   return {
     ...own,
     terminal: request.tty,
+    ...(request.size && { consoleSize: { width: request.size.columns, height: request.size.rows } }),
     args: [...request.command],
     env: environmentOf(own, request, user, sessionId),
     cwd: request.workingDirectory ?? own.cwd,

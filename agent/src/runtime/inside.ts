@@ -3,13 +3,8 @@
 import type { Duplex, Readable, Writable } from 'node:stream';
 import type { PathStatus, StreamErrorCode, TaskId } from '@berth/contract';
 import type { Cgroups } from './cgroup.js';
-import type { ExecRequest } from './exec-spec.js';
+import type { ExecRequest, TerminalSize } from './exec-spec.js';
 import type { Paths } from './paths.js';
-
-export interface TerminalSize {
-  readonly columns: number;
-  readonly rows: number;
-}
 
 /** Streams are read no faster than the other end takes, and written no faster than the program reads. */
 export interface ExecSession {

@@ -1,7 +1,7 @@
 // The start of one container: root file system, bundle, control group, creation, and the moment it is let go.
 import { closeSync, constants, mkdirSync, openSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { ContainerSpec, TaskSpec } from '@berth/contract';
+import type { ContainerSpec, SecretValues, TaskSpec } from '@berth/contract';
 import type { IdRange } from './addresses.js';
 import { bundleFor, initArguments } from './bundle.js';
 import type { Cgroups } from './cgroup.js';
@@ -24,7 +24,10 @@ import { type RlimitCeilings, rlimitsFor } from './rlimits.js';
 import { linkInRootfs, prepareRootfs, programKind, readInRootfs } from './rootfs.js';
 import { type Started, TaskStartError } from './runtime.js';
 import type { SeccompProfile } from './seccomp.js';
+import { environmentWithSecrets, usesSecrets } from './secret-use.js';
+import { writeSecretFiles } from './secrets.js';
 import { startErrorOf } from './start-failure.js';
+import { storageMounts } from './storage-mounts.js';
 
 export interface LaunchHost {
   readonly options: RuntimeOptions;
@@ -50,6 +53,8 @@ export interface LaunchRequest {
   readonly address: string;
   /** Resolves when the firewall knows the task. */
   readonly networkSettled: Promise<void>;
+  /** What its containers' fields name. */
+  readonly secrets: SecretValues;
 }
 
 const startTimeoutMs = 15_000;
@@ -95,7 +100,8 @@ function limitCpu({ groups, paths }: LaunchHost, { task, container }: LaunchRequ
 
 function writeBundle(host: LaunchHost, request: LaunchRequest): void {
   const { paths } = host;
-  const { task, container, image } = request;
+  const { task, image } = request;
+  const container = withSecretVariables(request);
   const at = paths.container(task.taskId, container.name);
   const shared = paths.task(task.taskId);
   const sandbox = paths.slot(request.slot);
@@ -113,6 +119,7 @@ function writeBundle(host: LaunchHost, request: LaunchRequest): void {
       files: writeContainerFiles(shared.files, at.files, container, request.address),
       init: host.options.programs.init,
       toolbox: host.toolbox,
+      storage: explain(container.name, () => storageMounts(writeSecretFiles(at.secretFiles, container, request.secrets, request.ids))),
     },
     seccomp: host.seccomp,
     guestEnvironment: host.options.guestEnvironment(task.taskId, container.name),
@@ -135,7 +142,13 @@ function writeBundle(host: LaunchHost, request: LaunchRequest): void {
   if (fault) throw new TaskStartError('TaskFailedToStart', `The container ${container.name} was refused: ${fault}.`);
   const annotations = host.filters.annotationsFor(host.seccomp);
   const written = task.isolation === 'sandbox' ? sandboxBundle(bundle, request.ids) : { ...bundle, annotations };
-  writeFileSync(at.config, JSON.stringify(written));
+  // It has the environment in it, and with that secrets.
+  writeFileSync(at.config, JSON.stringify(written), { mode: 0o600 });
+}
+
+function withSecretVariables({ container, secrets }: LaunchRequest): ContainerSpec {
+  if (!usesSecrets(container)) return container;
+  return { ...container, environment: explain(container.name, () => environmentWithSecrets(container, secrets)) };
 }
 
 function explain<T>(container: string, work: () => T): T {

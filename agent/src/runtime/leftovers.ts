@@ -28,7 +28,7 @@ export function forgetFormerBoot(paths: Paths, bootId: string): void {
 
 /** Empties the directory of the instance in /run, but for what the launcher keeps there. */
 export function forgetRun(paths: Paths): void {
-  for (const directory of [paths.crunRoot, paths.runscRoot, paths.exits, paths.slots, paths.tasks, paths.imageRun]) {
+  for (const directory of [paths.crunRoot, paths.runscRoot, paths.exits, paths.slots, paths.tasks, paths.imageRun, paths.secrets]) {
     for (const target of mountsBelow(directory)) unmount(target);
     rmSync(directory, { recursive: true, force: true });
   }

@@ -19,9 +19,13 @@ export function pathsOf(instance: string, dataDirectory: string) {
     /** Where the keeper of the containers listens, and what it has said before it died. */
     keeperSocket: join(run, 'keeper.sock'),
     keeperLog: join(run, 'keeper.log'),
+    /** Sockets on which terminals are handed over, for milliseconds each. A path of a socket has 108 bytes. */
+    terminals: join(run, 'tty'),
     slots: join(run, 'slots'),
     tasks: join(run, 'tasks'),
     imageRun: join(run, 'images'),
+    /** Values of tasks' secrets. */
+    secrets: join(run, 'secrets'),
     images: join(data, 'images'),
     layers: join(data, 'images', 'overlay'),
     /** What pulls that are under way have on disk beside the store. */
@@ -71,6 +75,7 @@ export function pathsOf(instance: string, dataDirectory: string) {
         id,
         directory,
         config: join(directory, 'config.json'),
+        secretFiles: join(directory, 'secrets'),
         pidFile: join(directory, 'pid'),
         record: join(directory, 'started.json'),
         failure: join(directory, 'failure.json'),

@@ -11,6 +11,7 @@ import type {
   HostNetwork,
   LogBatch,
   NetworkState,
+  SecretValues,
   StatsSample,
   StopCode,
   TaskId,
@@ -98,6 +99,11 @@ export interface Runtime {
    * `signal` soon after that fires; what was made until then is `cleanup`'s.
    */
   prepare(spec: TaskSpec, signal: AbortSignal): Promise<Prepared>;
+  /**
+   * Takes the values of a task's secrets, by reference, for `prepare` and every start of its containers. They are kept in
+   * memory only, until `cleanup`. A task that uses secrets is not prepared before they have come.
+   */
+  keepSecrets(taskId: TaskId, values: SecretValues): void;
   /** Creates and lets go one container. Throws TaskStartError; then the container is `absent`. */
   startContainer(spec: TaskSpec, container: ContainerSpec): Promise<Started>;
   /** The signal to stop this container with, by definition or image, and its delivery. Nothing happens if it has ended. */

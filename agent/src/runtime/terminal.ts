@@ -1,90 +1,82 @@
-// A terminal for one session. crun makes the one that the program sees, in the container's own devpts, and passes bytes
-// between it and ours, which is raw and only there because crun wants a terminal on its side, too.
-import { closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
+// A terminal for one session. crun makes it inside the container, in its own devpts, and hands us the other end over a
+// socket: nothing stands between the program and us that could lose its last words.
+import { rmSync } from 'node:fs';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ReadStream } from 'node:tty';
-import type { TerminalSize } from './inside.js';
+import { type DescriptorSocket, descriptorSocket } from './descriptor-socket.js';
+import type { TerminalSize } from './exec-spec.js';
 import { ioctl } from './syscalls.js';
 
-// asm-generic/ioctls.h
-const requests = { unlock: 0x40045431, number: 0x80045430, getAttributes: 0x5401, setAttributes: 0x5402, setSize: 0x5414 } as const;
-const openFlags = constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK;
-/** The kernel's numbers for terminals below /dev/pts: 136 to 143. */
-const firstMajor = 136;
-const lastMajor = 143;
+/** asm-generic/ioctls.h: TIOCSWINSZ. */
+const setSize = 0x5414;
+const lookEveryMs = 5;
 
 export interface Terminal {
-  /** For the child's standard streams. The caller closes it once the child has it. */
-  readonly slave: number;
   readonly input: Writable;
   /** Ends when nobody has the other side open any more. */
   readonly output: Readable;
+  resize(size: TerminalSize): void;
   close(): void;
 }
 
-export function openTerminal(size: TerminalSize): Terminal {
-  const master = openSync('/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY);
-  try {
-    ioctl(master, requests.unlock, Buffer.alloc(4), 'unlock a terminal');
-    const number = Buffer.alloc(4);
-    ioctl(master, requests.number, number, 'number of a terminal');
-    const slave = openSync(`/dev/pts/${number.readUInt32LE(0)}`, constants.O_RDWR | constants.O_NOCTTY);
-    makeRaw(slave);
-    // crun gives the inner terminal the size of this one at the start.
-    ioctl(slave, requests.setSize, sizeStructure(size), 'size of a terminal');
-    return { slave, ...streamsOf(master) };
-  } catch (error) {
-    closeSync(master);
-    throw error;
+export interface TerminalOffer {
+  /** For crun's `--console-socket`. */
+  readonly path: string;
+  /** Resolves when crun has handed the terminal over; rejects when `ended` comes first. */
+  take(ended: Promise<unknown>): Promise<Terminal>;
+  close(): void;
+}
+
+/** @param path of a socket, at most 107 bytes. */
+export function offerTerminal(path: string): TerminalOffer {
+  const socket = descriptorSocket(path);
+  const close = () => {
+    socket.close();
+    rmSync(path, { force: true });
+  };
+  return {
+    path,
+    take: async (ended) => {
+      try {
+        return terminalOn(await received(socket, ended));
+      } finally {
+        close();
+      }
+    },
+    close,
+  };
+}
+
+async function received(socket: DescriptorSocket, ended: Promise<unknown>): Promise<number> {
+  let over = false;
+  void ended.then(() => {
+    over = true;
+  });
+  for (;;) {
+    const wasOver = over;
+    const fd = socket.receive();
+    if (fd !== null) return fd;
+    if (wasOver) throw new Error('crun made no terminal');
+    await sleep(lookEveryMs);
   }
 }
 
-function streamsOf(master: number): Omit<Terminal, 'slave'> {
+function terminalOn(master: number): Terminal {
   const socket = new ReadStream(master);
   const output = new PassThrough();
   socket.pipe(output);
-  // EIO is how the kernel says that the other side is closed.
+  // EIO is how the kernel says that the other side is closed and everything was read.
   socket.on('error', () => output.end());
   socket.on('close', () => output.end());
-  return { input: socket as unknown as Writable, output, close: () => socket.destroy() };
-}
-
-/** As cfmakeraw(3), on the kernel's own struct termios. */
-function makeRaw(fd: number): void {
-  const attributes = Buffer.alloc(64);
-  ioctl(fd, requests.getAttributes, attributes, 'attributes of a terminal');
-  const clear = (offset: number, bits: number) => attributes.writeUInt32LE((attributes.readUInt32LE(offset) & ~bits) >>> 0, offset);
-  const input = 0o1 | 0o2 | 0o10 | 0o40 | 0o100 | 0o200 | 0o400 | 0o2000;
-  const post = 0o1;
-  const local = 0o1 | 0o2 | 0o10 | 0o100 | 0o100000;
-  clear(0, input);
-  clear(4, post);
-  clear(12, local);
-  ioctl(fd, requests.setAttributes, attributes, 'attributes of a terminal');
-}
-
-/** Sets the size of the terminal that a process has as its standard input, which crun does only at the start. */
-export function resizeTerminalOf(pid: number, size: TerminalSize): void {
-  const path = `/proc/${pid}/fd/0`;
-  let fd: number;
-  try {
-    if (!readlinkSync(path).startsWith('/dev/pts/')) return;
-    fd = openSync(path, openFlags);
-  } catch {
-    return;
-  }
-  try {
-    if (isTerminal(fd)) ioctl(fd, requests.setSize, sizeStructure(size), 'size of a terminal');
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** The process may have put something else there meanwhile. */
-function isTerminal(fd: number): boolean {
-  const found = fstatSync(fd);
-  const major = (found.rdev >> 8) & 0xfff;
-  return found.isCharacterDevice() && major >= firstMajor && major <= lastMajor;
+  return {
+    input: socket as unknown as Writable,
+    output,
+    resize: (size) => {
+      if (!socket.destroyed) ioctl(master, setSize, sizeStructure(size), 'size of a terminal');
+    },
+    close: () => socket.destroy(),
+  };
 }
 
 /** struct winsize. */

@@ -83,6 +83,7 @@ export function createSimRuntime({ bootId, capacity, clock, startDelayMs, machin
   return {
     facts: { capacity, attributes: { arch: process.arch, runtime: 'sim' }, bootId },
     diskPressure: null,
+    keepSecrets: () => {},
     async start(known, given) {
       listeners = given;
       for (const taskId of [...machine.containers.keys()]) if (!known.includes(taskId)) machine.drop(taskId);
