@@ -870,12 +870,78 @@ export interface components {
             startTimeoutSeconds?: number;
             /** @description Start only when each of these holds. Containers without a dependency start at once, side by side. */
             dependsOn?: components["schemas"]["ContainerDependency"][];
-            healthCheck?: components["schemas"]["HealthCheck"];
-            restartPolicy?: components["schemas"]["RestartPolicy"];
+            /** @description How to tell whether the container works: exactly one of `command`, `http` and `tcp`. */
+            healthCheck?: {
+                /** @description A program in the container, run as the container’s own; healthy when it ends with 0. For a shell: ["sh", "-c", "…"]. */
+                command?: string[];
+                /** @description GET to the task’s own address; redirects are not followed. */
+                http?: {
+                    port: number;
+                    /** @default / */
+                    path?: string;
+                    /** @description Left out: 200 to 399. */
+                    expectedStatus?: number;
+                };
+                /** @description Healthy when the port at the task’s own address takes connections. */
+                tcp?: components["schemas"]["TcpCheck"];
+                /**
+                 * @description Between two checks. Until the first success they are more frequent.
+                 * @default 30
+                 */
+                intervalSeconds?: number;
+                /**
+                 * @description A check that takes longer has failed, and is killed.
+                 * @default 5
+                 */
+                timeoutSeconds?: number;
+                /**
+                 * @description Failures in a row that make the container unhealthy.
+                 * @default 3
+                 */
+                retries?: number;
+                /**
+                 * @description Time to get going, in which failures don’t count.
+                 * @default 0
+                 */
+                startPeriodSeconds?: number;
+            };
+            /** @description Start the container again in its place when it ends: after 1 s, then 2, 4, … and at most 300 s. */
+            restartPolicy?: {
+                /**
+                 * @description `always`: after every exit; `on-failure`: after exit code 0 no more.
+                 * @default always
+                 * @enum {string}
+                 */
+                mode?: "always" | "on-failure";
+                /**
+                 * @description Exit codes after which it is not started again.
+                 * @default []
+                 */
+                ignoredExitCodes?: number[];
+                /** @description Restarts in a row before it is given up. Left out: no limit. */
+                maxAttempts?: number | null;
+                /**
+                 * @description A container that ran this long ran well: the waiting time and the count of restarts in a row begin anew.
+                 * @default 600
+                 */
+                resetAfterSeconds?: number;
+            };
             /** @description Variables of the environment, over all others. */
             secrets?: components["schemas"]["SecretVariable"][];
             /** @description Read-only files in memory. */
-            secretFiles?: components["schemas"]["SecretFile"][];
+            secretFiles?: {
+                path: string;
+                from: string;
+                /**
+                 * @description Octal.
+                 * @default 0400
+                 */
+                mode?: string;
+                /** @default 0 */
+                uid?: number;
+                /** @default 0 */
+                gid?: number;
+            }[];
             /** @description Secrets whose text is lines of NAME=value; blank lines and those that begin with # count for nothing. `environment` goes over them. */
             environmentFiles?: string[];
             /** @description Default: the image’s STOPSIGNAL, else SIGTERM. */
@@ -1113,35 +1179,6 @@ export interface components {
             /** @enum {string} */
             status: "ok";
         };
-        /** @description How to tell whether the container works: exactly one of `command`, `http` and `tcp`. */
-        HealthCheck: {
-            /** @description A program in the container, run as the container’s own; healthy when it ends with 0. For a shell: ["sh", "-c", "…"]. */
-            command?: string[];
-            /** @description GET to the task’s own address; redirects are not followed. */
-            http?: components["schemas"]["HttpCheck"];
-            /** @description Healthy when the port at the task’s own address takes connections. */
-            tcp?: components["schemas"]["TcpCheck"];
-            /**
-             * @description Between two checks. Until the first success they are more frequent.
-             * @default 30
-             */
-            intervalSeconds: number;
-            /**
-             * @description A check that takes longer has failed, and is killed.
-             * @default 5
-             */
-            timeoutSeconds: number;
-            /**
-             * @description Failures in a row that make the container unhealthy.
-             * @default 3
-             */
-            retries: number;
-            /**
-             * @description Time to get going, in which failures don’t count.
-             * @default 0
-             */
-            startPeriodSeconds: number;
-        };
         Host: {
             id: string;
             name: string;
@@ -1177,13 +1214,6 @@ export interface components {
             gatewayUrl: string;
             /** Format: date-time */
             expiresAt: string;
-        };
-        HttpCheck: {
-            port: number;
-            /** @default / */
-            path: string;
-            /** @description Left out: 200 to 399. */
-            expectedStatus?: number;
         };
         Image: {
             /** @description As it is written in a task definition, without a tag. */
@@ -1314,17 +1344,6 @@ export interface components {
         PublicKeys: {
             keys: components["schemas"]["PublicKey"][];
         };
-        PublishedPort: {
-            /** @description Where the container listens. */
-            containerPort: number;
-            /** @description Port of the host, the same on whichever host it runs: one such task a host. Left out: a free one is chosen. */
-            hostPort?: number;
-            /**
-             * @default tcp
-             * @enum {string}
-             */
-            protocol: "tcp" | "udp";
-        };
         PutSecret: {
             /** @description Text, up to 64 KiB. */
             value?: string;
@@ -1395,12 +1414,78 @@ export interface components {
             startTimeoutSeconds?: number;
             /** @description Start only when each of these holds. Containers without a dependency start at once, side by side. */
             dependsOn?: components["schemas"]["ContainerDependency"][];
-            healthCheck?: components["schemas"]["HealthCheck"];
-            restartPolicy?: components["schemas"]["RestartPolicy"];
+            /** @description How to tell whether the container works: exactly one of `command`, `http` and `tcp`. */
+            healthCheck?: {
+                /** @description A program in the container, run as the container’s own; healthy when it ends with 0. For a shell: ["sh", "-c", "…"]. */
+                command?: string[];
+                /** @description GET to the task’s own address; redirects are not followed. */
+                http?: {
+                    port: number;
+                    /** @default / */
+                    path: string;
+                    /** @description Left out: 200 to 399. */
+                    expectedStatus?: number;
+                };
+                /** @description Healthy when the port at the task’s own address takes connections. */
+                tcp?: components["schemas"]["TcpCheck"];
+                /**
+                 * @description Between two checks. Until the first success they are more frequent.
+                 * @default 30
+                 */
+                intervalSeconds: number;
+                /**
+                 * @description A check that takes longer has failed, and is killed.
+                 * @default 5
+                 */
+                timeoutSeconds: number;
+                /**
+                 * @description Failures in a row that make the container unhealthy.
+                 * @default 3
+                 */
+                retries: number;
+                /**
+                 * @description Time to get going, in which failures don’t count.
+                 * @default 0
+                 */
+                startPeriodSeconds: number;
+            };
+            /** @description Start the container again in its place when it ends: after 1 s, then 2, 4, … and at most 300 s. */
+            restartPolicy?: {
+                /**
+                 * @description `always`: after every exit; `on-failure`: after exit code 0 no more.
+                 * @default always
+                 * @enum {string}
+                 */
+                mode: "always" | "on-failure";
+                /**
+                 * @description Exit codes after which it is not started again.
+                 * @default []
+                 */
+                ignoredExitCodes: number[];
+                /** @description Restarts in a row before it is given up. Left out: no limit. */
+                maxAttempts?: number | null;
+                /**
+                 * @description A container that ran this long ran well: the waiting time and the count of restarts in a row begin anew.
+                 * @default 600
+                 */
+                resetAfterSeconds: number;
+            };
             /** @description Variables of the environment, over all others. */
             secrets?: components["schemas"]["SecretVariable"][];
             /** @description Read-only files in memory. */
-            secretFiles?: components["schemas"]["SecretFile"][];
+            secretFiles?: {
+                path: string;
+                from: string;
+                /**
+                 * @description Octal.
+                 * @default 0400
+                 */
+                mode: string;
+                /** @default 0 */
+                uid: number;
+                /** @default 0 */
+                gid: number;
+            }[];
             /** @description Secrets whose text is lines of NAME=value; blank lines and those that begin with # count for nothing. `environment` goes over them. */
             environmentFiles?: string[];
             /** @description Default: the image’s STOPSIGNAL, else SIGTERM. */
@@ -1418,27 +1503,6 @@ export interface components {
             cpuMillis?: number;
             /** @description Memory of the whole task from now on, in MiB. */
             memoryMiB?: number;
-        };
-        /** @description Start the container again in its place when it ends: after 1 s, then 2, 4, … and at most 300 s. */
-        RestartPolicy: {
-            /**
-             * @description `always`: after every exit; `on-failure`: after exit code 0 no more.
-             * @default always
-             * @enum {string}
-             */
-            mode: "always" | "on-failure";
-            /**
-             * @description Exit codes after which it is not started again.
-             * @default []
-             */
-            ignoredExitCodes: number[];
-            /** @description Restarts in a row before it is given up. Left out: no limit. */
-            maxAttempts?: number | null;
-            /**
-             * @description A container that ran this long ran well: the waiting time and the count of restarts in a row begin anew.
-             * @default 600
-             */
-            resetAfterSeconds: number;
         };
         RunTasks: {
             /** @description `family:revision`, or `family` for its newest revision. */
@@ -1468,19 +1532,6 @@ export interface components {
              * @description When the newest version was made.
              */
             updatedAt: string;
-        };
-        SecretFile: {
-            path: string;
-            from: string;
-            /**
-             * @description Octal.
-             * @default 0400
-             */
-            mode: string;
-            /** @default 0 */
-            uid: number;
-            /** @default 0 */
-            gid: number;
         };
         SecretPage: {
             items: components["schemas"]["Secret"][];
@@ -1651,7 +1702,17 @@ export interface components {
             cpuBurst?: boolean;
             blockIoWeight?: number;
             networkMbps?: number;
-            publishedPorts?: components["schemas"]["PublishedPort"][];
+            publishedPorts?: {
+                /** @description Where the container listens. */
+                containerPort: number;
+                /** @description Port of the host, the same on whichever host it runs: one such task a host. Left out: a free one is chosen. */
+                hostPort?: number;
+                /**
+                 * @default tcp
+                 * @enum {string}
+                 */
+                protocol: "tcp" | "udp";
+            }[];
             securityGroups?: string[];
             containers: components["schemas"]["RegisteredContainer"][];
             userData?: string;
@@ -1700,7 +1761,17 @@ export interface components {
             /** @description Most that the task may send, and receive, in Mbit/s each. Default: no limit. */
             networkMbps?: number;
             /** @description Ports of the task to be reached by the address of its host. */
-            publishedPorts?: components["schemas"]["PublishedPort"][];
+            publishedPorts?: {
+                /** @description Where the container listens. */
+                containerPort: number;
+                /** @description Port of the host, the same on whichever host it runs: one such task a host. Left out: a free one is chosen. */
+                hostPort?: number;
+                /**
+                 * @default tcp
+                 * @enum {string}
+                 */
+                protocol?: "tcp" | "udp";
+            }[];
             /** @description By name. Default: the tenant’s group “default”. */
             securityGroups?: string[];
             /** @description They share the network: localhost reaches all of them. */

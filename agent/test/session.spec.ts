@@ -369,7 +369,18 @@ describe('a log stream', () => {
   const ask = (taskId: TaskId, streamId: string, follow: boolean) => ({
     type: 'open-stream' as const,
     streamId,
-    request: { kind: 'logs' as const, taskId, container: null, tail: 100, since: null, follow, from: null, until: null, grep: null, stream: null },
+    request: {
+      kind: 'logs' as const,
+      taskId,
+      container: null,
+      tail: 100,
+      since: null,
+      follow,
+      from: null,
+      until: null,
+      grep: null,
+      stream: null,
+    },
   });
 
   it('gives the lines there are and ends', async () => {

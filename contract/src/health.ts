@@ -31,7 +31,6 @@ const shape = {
         .default('/'),
       expectedStatus: z.int().min(100).max(599).optional().describe('Left out: 200 to 399.'),
     })
-    .meta({ id: 'HttpCheck' })
     .optional()
     .describe('GET to the task’s own address; redirects are not followed.'),
   tcp: z
@@ -50,8 +49,7 @@ export const healthCheckSchema = z
   .refine(({ command, http, tcp }) => [command, http, tcp].filter((kind) => kind !== undefined).length === 1, {
     message: 'must have exactly one of command, http and tcp',
   })
-  .describe('How to tell whether the container works: exactly one of `command`, `http` and `tcp`.')
-  .meta({ id: 'HealthCheck' });
+  .describe('How to tell whether the container works: exactly one of `command`, `http` and `tcp`.');
 
 /** On the wire: what is not known is left out. */
 export const healthCheckSpecSchema = z.object(shape);

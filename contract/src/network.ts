@@ -9,16 +9,15 @@ export const networkLimits = { mbps: { min: 1, max: 100_000 }, publishedPorts: 1
 export const portProtocols = ['tcp', 'udp'] as const;
 const port = z.int().min(1).max(65_535);
 
-export const publishedPortSchema = z
-  .strictObject({
-    containerPort: port.describe('Where the container listens.'),
-    hostPort: port
-      .max(32_767)
-      .optional()
-      .describe('Port of the host, the same on whichever host it runs: one such task a host. Left out: a free one is chosen.'),
-    protocol: z.enum(portProtocols).default('tcp'),
-  })
-  .meta({ id: 'PublishedPort' });
+// Without a name in the OpenAPI document: what may be left out differs between what is sent and what is shown.
+export const publishedPortSchema = z.strictObject({
+  containerPort: port.describe('Where the container listens.'),
+  hostPort: port
+    .max(32_767)
+    .optional()
+    .describe('Port of the host, the same on whichever host it runs: one such task a host. Left out: a free one is chosen.'),
+  protocol: z.enum(portProtocols).default('tcp'),
+});
 export type PublishedPort = z.output<typeof publishedPortSchema>;
 
 export const publishedPortsSchema = z

@@ -29,8 +29,7 @@ const shape = {
 
 export const restartPolicySchema = z
   .strictObject(shape)
-  .describe('Start the container again in its place when it ends: after 1 s, then 2, 4, … and at most 300 s.')
-  .meta({ id: 'RestartPolicy' });
+  .describe('Start the container again in its place when it ends: after 1 s, then 2, 4, … and at most 300 s.');
 
 /** On the wire: what is not known is left out. */
 export const restartPolicySpecSchema = z.object(shape);

@@ -68,15 +68,13 @@ export const secretFields = {
     .describe('Variables of the environment, over all others.'),
   secretFiles: z
     .array(
-      z
-        .strictObject({
-          path: mountTargetSchema,
-          from: secretReferenceSchema,
-          mode: mode.default('0400').describe('Octal.'),
-          uid: id.default(0),
-          gid: id.default(0),
-        })
-        .meta({ id: 'SecretFile' }),
+      z.strictObject({
+        path: mountTargetSchema,
+        from: secretReferenceSchema,
+        mode: mode.default('0400').describe('Octal.'),
+        uid: id.default(0),
+        gid: id.default(0),
+      }),
     )
     .max(limits.secretsPerContainer)
     .optional()

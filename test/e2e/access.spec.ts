@@ -24,6 +24,7 @@ const tenantRoutes = secured.filter((route) => route.role !== 'operator' && rout
 /** What a route wants in its body before it looks for the object. */
 const bodies: Readonly<Record<string, object>> = {
   'PATCH /v1/tasks/{taskId}': { cpuMillis: 500 },
+  'PUT /v1/secrets/{secretName}': { value: 'x' },
   'POST /v1/tasks/{taskId}/signal': { signal: 'HUP' },
 };
 

@@ -237,7 +237,17 @@ describe('streams', () => {
     talk.socket.send(JSON.stringify(hello()));
     const links = plane.app.get(HostLinks);
     await eventually(() => links.of(identity.hostId));
-    const request = { taskId: '00000000-0000-4000-8000-000000000000' as TaskId, container: null, tail: 1, since: null, follow: false, from: null, until: null, grep: null, stream: null };
+    const request = {
+      taskId: '00000000-0000-4000-8000-000000000000' as TaskId,
+      container: null,
+      tail: 1,
+      since: null,
+      follow: false,
+      from: null,
+      until: null,
+      grep: null,
+      stream: null,
+    };
     const opening = links.openLogs(identity.hostId as HostId, request, new AbortController().signal);
     const asked = await eventually(() => talk.frames.find((frame) => frame.type === 'open-stream'));
     const path = agentPaths.streams + asked.streamId;
@@ -261,7 +271,17 @@ describe('streams', () => {
     talk.socket.send(JSON.stringify(hello()));
     const links = plane.app.get(HostLinks);
     await eventually(() => talk.frames.some(({ type }) => type === 'desired'));
-    const request = { taskId: '00000000-0000-4000-8000-000000000000' as TaskId, container: null, tail: 1, since: null, follow: false, from: null, until: null, grep: null, stream: null };
+    const request = {
+      taskId: '00000000-0000-4000-8000-000000000000' as TaskId,
+      container: null,
+      tail: 1,
+      since: null,
+      follow: false,
+      from: null,
+      until: null,
+      grep: null,
+      stream: null,
+    };
     const opening = links.openLogs(identity.hostId as HostId, request, new AbortController().signal);
     const asked = await eventually(() => talk.frames.find((frame) => frame.type === 'open-stream'));
     const { socket } = await dial(agentPaths.streams + asked.streamId);

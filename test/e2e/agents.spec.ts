@@ -156,7 +156,17 @@ describe('a fleet of simulated agents', () => {
     const line: LogLine = { at: new Date().toISOString(), container: 'main', stream: 'stdout', text: 'hello', partial: false };
     agent.machine.logs.set(id, [line]);
     const links = plane.app.get(HostLinks);
-    const request = { taskId: id, container: null, tail: 10, since: null, follow: false, from: null, until: null, grep: null, stream: null };
+    const request = {
+      taskId: id,
+      container: null,
+      tail: 10,
+      since: null,
+      follow: false,
+      from: null,
+      until: null,
+      grep: null,
+      stream: null,
+    };
     const lines: LogLine[] = [];
     for await (const some of await links.openLogs(agent.hostId, request, new AbortController().signal)) lines.push(...some.lines);
     expect(lines).toEqual([line]);

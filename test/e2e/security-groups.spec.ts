@@ -21,7 +21,11 @@ afterAll(async () => {
 });
 
 const api = () => berth.as(key);
-const problem = (answer: { status: number; body: { code?: string; field?: string } }) => [answer.status, answer.body.code, answer.body.field];
+const problem = (answer: { status: number; body: { code?: string; field?: string } }) => [
+  answer.status,
+  answer.body.code,
+  answer.body.field,
+];
 const web = { name: 'web', ingress: [{ protocol: 'tcp', fromPort: 80, toPort: 80, source: { cidr: '0.0.0.0/0' } }] };
 
 async function run(changes: object, definition: object = {}) {
@@ -33,7 +37,10 @@ describe('a security group', () => {
   it('is made, shown, listed, changed by whole lists, and deleted', async () => {
     const { body: made } = await api().post('/v1/security-groups').send(web).expect(201);
     expect(made).toMatchObject({ name: 'web', version: 1, tasks: 0, egress: [{ protocol: 'all', destination: { cidr: '0.0.0.0/0' } }] });
-    expect((await api().get('/v1/security-groups').expect(200)).body.items.map((group: SecurityGroup) => group.name)).toEqual(['default', 'web']);
+    expect((await api().get('/v1/security-groups').expect(200)).body.items.map((group: SecurityGroup) => group.name)).toEqual([
+      'default',
+      'web',
+    ]);
     const ingress = [{ protocol: 'all', source: { group: 'web' } }];
     const { body: changed } = await api().patch('/v1/security-groups/web').send({ ingress }).expect(200);
     expect(changed).toMatchObject({ ingress, egress: made.egress, version: 2 });
@@ -51,20 +58,51 @@ describe('a security group', () => {
 
   it.each([
     ['a name that is taken', { ...web, name: 'default' }, [409, 'name_taken', 'name']],
-    ['bits behind the prefix', { name: 'x', ingress: [{ protocol: 'all', source: { cidr: '10.0.0.1/8' } }] }, [422, 'invalid_request', 'ingress.0.source.cidr']],
-    ['a group that is not there', { name: 'x', ingress: [{ protocol: 'all', source: { group: 'nobody' } }] }, [422, 'unknown_security_group', 'ingress.0.source.group']],
-    ['ports of ICMP', { name: 'x', ingress: [{ protocol: 'icmp', fromPort: 1, toPort: 2, source: { group: 'x' } }] }, [422, 'invalid_request', 'ingress.0.fromPort']],
-    ['a range that is upside down', { name: 'x', ingress: [{ protocol: 'tcp', fromPort: 9, toPort: 2, source: { group: 'x' } }] }, [422, 'invalid_request', 'ingress.0.toPort']],
-    ['text for the firewall', { name: 'x', ingress: [{ protocol: 'all', source: { cidr: '0.0.0.0/0 accept; drop' } }] }, [422, 'invalid_request', 'ingress.0.source.cidr']],
+    [
+      'bits behind the prefix',
+      { name: 'x', ingress: [{ protocol: 'all', source: { cidr: '10.0.0.1/8' } }] },
+      [422, 'invalid_request', 'ingress.0.source.cidr'],
+    ],
+    [
+      'a group that is not there',
+      { name: 'x', ingress: [{ protocol: 'all', source: { group: 'nobody' } }] },
+      [422, 'unknown_security_group', 'ingress.0.source.group'],
+    ],
+    [
+      'ports of ICMP',
+      { name: 'x', ingress: [{ protocol: 'icmp', fromPort: 1, toPort: 2, source: { group: 'x' } }] },
+      [422, 'invalid_request', 'ingress.0.fromPort'],
+    ],
+    [
+      'a range that is upside down',
+      { name: 'x', ingress: [{ protocol: 'tcp', fromPort: 9, toPort: 2, source: { group: 'x' } }] },
+      [422, 'invalid_request', 'ingress.0.toPort'],
+    ],
+    [
+      'text for the firewall',
+      { name: 'x', ingress: [{ protocol: 'all', source: { cidr: '0.0.0.0/0 accept; drop' } }] },
+      [422, 'invalid_request', 'ingress.0.source.cidr'],
+    ],
   ])('is refused: %s', async (_, body, expected) => {
     expect(problem(await api().post('/v1/security-groups').send(body))).toEqual(expected);
   });
 
   it('can name itself, and can’t go while another one names it', async () => {
-    await api().post('/v1/security-groups').send({ name: 'one', ingress: [{ protocol: 'all', source: { group: 'one' } }] }).expect(201);
-    await api().post('/v1/security-groups').send({ name: 'two', egress: [{ protocol: 'all', destination: { group: 'one' } }] }).expect(201);
+    await api()
+      .post('/v1/security-groups')
+      .send({ name: 'one', ingress: [{ protocol: 'all', source: { group: 'one' } }] })
+      .expect(201);
+    await api()
+      .post('/v1/security-groups')
+      .send({ name: 'two', egress: [{ protocol: 'all', destination: { group: 'one' } }] })
+      .expect(201);
     const answer = await api().delete('/v1/security-groups/one');
-    expect([...problem(answer), answer.body.message]).toEqual([409, 'security_group_in_use', undefined, expect.stringContaining('rules of two')]);
+    expect([...problem(answer), answer.body.message]).toEqual([
+      409,
+      'security_group_in_use',
+      undefined,
+      expect.stringContaining('rules of two'),
+    ]);
     await api().delete('/v1/security-groups/two').expect(200);
     await api().delete('/v1/security-groups/one').expect(200);
   });
@@ -86,13 +124,30 @@ describe('a task', () => {
 
   it('is refused, and none of its request made, when it names a group that is not there', async () => {
     const before = (await api().get('/v1/tasks').expect(200)).body.items.length;
-    expect(problem(await run({ count: 3 }, { securityGroups: ['default', 'nobody'] }))).toEqual([422, 'unknown_security_group', 'securityGroups']);
+    expect(problem(await run({ count: 3 }, { securityGroups: ['default', 'nobody'] }))).toEqual([
+      422,
+      'unknown_security_group',
+      'securityGroups',
+    ]);
     expect((await api().get('/v1/tasks').expect(200)).body.items).toHaveLength(before);
   });
 
   it.each([
-    ['a port twice', { publishedPorts: [{ containerPort: 80, hostPort: 8080 }, { containerPort: 81, hostPort: 8080 }] }, 'definition.publishedPorts.1.hostPort'],
-    ['a port of the host that programs connect from', { publishedPorts: [{ containerPort: 80, hostPort: 40_000 }] }, 'definition.publishedPorts.0.hostPort'],
+    [
+      'a port twice',
+      {
+        publishedPorts: [
+          { containerPort: 80, hostPort: 8080 },
+          { containerPort: 81, hostPort: 8080 },
+        ],
+      },
+      'definition.publishedPorts.1.hostPort',
+    ],
+    [
+      'a port of the host that programs connect from',
+      { publishedPorts: [{ containerPort: 80, hostPort: 40_000 }] },
+      'definition.publishedPorts.0.hostPort',
+    ],
     ['no rate at all', { networkMbps: 0 }, 'definition.networkMbps'],
     ['a group twice', { securityGroups: ['default', 'default'] }, 'definition.securityGroups'],
   ])('is refused with %s', async (_, definition, field) => {

@@ -127,7 +127,18 @@ describe('the agent with real containers', () => {
     link.desired([heeds, stubborn].map(launch));
     for (const { taskId } of [heeds, stubborn]) await link.report(taskId, 'running');
     const opened = gateway.stream('stream-0123456789');
-    const request = { kind: 'logs' as const, taskId: heeds.taskId, container: null, tail: 10, since: null, follow: true, from: null, until: null, grep: null, stream: null };
+    const request = {
+      kind: 'logs' as const,
+      taskId: heeds.taskId,
+      container: null,
+      tail: 10,
+      since: null,
+      follow: true,
+      from: null,
+      until: null,
+      grep: null,
+      stream: null,
+    };
     link.send({ type: 'open-stream', streamId: 'stream-0123456789', request });
     const stream = await opened;
     await link.until(() => stream.lines.some(({ text }) => text === 'up'));

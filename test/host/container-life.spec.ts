@@ -167,7 +167,18 @@ describe('a restart', () => {
     const report = await host.reported(one, isStopped);
     expect(report).toMatchObject({ stopCode: 'EssentialContainerExited', containers: [{ exitCode: 5, restartCount: 2 }] });
     const opened = host.gateway.stream('stream-0123456789');
-    const request = { kind: 'logs' as const, taskId: one.taskId, container: null, tail: 100, since: null, follow: false, from: null, until: null, grep: null, stream: null };
+    const request = {
+      kind: 'logs' as const,
+      taskId: one.taskId,
+      container: null,
+      tail: 100,
+      since: null,
+      follow: false,
+      from: null,
+      until: null,
+      grep: null,
+      stream: null,
+    };
     host.link.send({ type: 'open-stream', streamId: 'stream-0123456789', request });
     const stream = await opened;
     await stream.ended;
