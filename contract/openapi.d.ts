@@ -4126,6 +4126,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The session. */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The key is missing or not valid. */
             401: {
                 headers: {
@@ -4196,6 +4203,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The connection. */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The key is missing or not valid. */
             401: {
                 headers: {

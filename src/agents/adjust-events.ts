@@ -2,11 +2,6 @@
 // and what the agent reports. Pure.
 import type { Adjusted } from '@berth/contract';
 
-/** Types of events that are no states of a task. */
-export const adjustEventTypes = [
-  ...['resize-wanted', 'freeze-wanted', 'thaw-wanted'],
-  ...['resized', 'frozen', 'thawed', 'adjustment-refused', 'signalled'],
-] as const;
 export type AdjustEventType = 'resized' | 'frozen' | 'thawed' | 'adjustment-refused';
 
 export interface AdjustNews {

@@ -6,7 +6,6 @@ import type { WebSocket } from 'ws';
 import type { Config } from '../config.js';
 import { CONFIG, LOGGER } from '../db/db.module.js';
 import { AgentLink, type LinkPorts } from './agent-link.service.js';
-import { DesiredSync } from './desired-sync.service.js';
 import { HostLinks } from './host-links.service.js';
 import { HostPresence } from './host-presence.service.js';
 import { ReportIntake } from './report-intake.service.js';
@@ -21,7 +20,6 @@ export class AgentConnections {
     @Inject(LOGGER) logger: Logger,
     @Inject(HostPresence) presence: HostPresence,
     @Inject(ReportIntake) intake: ReportIntake,
-    @Inject(DesiredSync) sync: DesiredSync,
     @Inject(HostLinks) links: HostLinks,
     @Inject(StreamRelay) relay: StreamRelay,
   ) {
@@ -36,10 +34,7 @@ export class AgentConnections {
       heard: (hostId) => presence.heard(hostId),
       diskPressureChanged: (hostId, pressure) => presence.diskPressureChanged(hostId, pressure),
       streamFailed: (hostId, streamId, reason) => relay.failed({ hostId, streamId, reason }),
-      greeted: (link) => {
-        links.add(link);
-        sync.look([link.hostId]);
-      },
+      greeted: (link) => links.add(link),
       closed: (link) => links.remove(link),
     };
   }

@@ -24,7 +24,7 @@ export class DesiredSync implements OnModuleInit, OnModuleDestroy {
   private working: Promise<void> | null = null;
   private stopped = false;
   private timer: NodeJS.Timeout | null = null;
-  private unsubscribe: () => void = () => {};
+  private unsubscribe: readonly (() => void)[] = [];
 
   constructor(
     @Inject(LOGGER) private readonly logger: Logger,
@@ -35,7 +35,10 @@ export class DesiredSync implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   onModuleInit(): void {
-    this.unsubscribe = this.signals.on('desired', (hostIds) => this.look(hostIds as readonly HostId[]));
+    this.unsubscribe = [
+      this.signals.on('desired', (hostIds) => this.look(hostIds as readonly HostId[])),
+      this.links.onAdd(({ hostId }) => this.look([hostId])),
+    ];
     this.timer = setInterval(() => this.look(this.links.hostIds), lookAnywayMs);
   }
 
@@ -51,7 +54,7 @@ export class DesiredSync implements OnModuleInit, OnModuleDestroy {
 
   async onModuleDestroy(): Promise<void> {
     this.stopped = true;
-    this.unsubscribe();
+    for (const off of this.unsubscribe) off();
     if (this.timer) clearInterval(this.timer);
     await this.working;
   }

@@ -45,13 +45,13 @@ export class HostLinks {
     return this.links.get(hostId);
   }
 
-  /** One connection a host: the newer replaces the older, whose other end may be long gone. */
   /** @returns what ends it. */
   onAdd(listen: (link: AgentLink) => void): () => void {
     this.addListeners.add(listen);
     return () => this.addListeners.delete(listen);
   }
 
+  /** One connection a host: the newer replaces the older, whose other end may be long gone. */
   add(link: AgentLink): void {
     this.links.get(link.hostId)?.goodbye('replaced by a newer connection of this host');
     this.links.set(link.hostId, link);

@@ -66,6 +66,7 @@ export class InsideController {
   @Get('exec/:sessionId')
   @RequireRole('developer')
   @ApiOperation({ summary: 'The WebSocket of an exec session', description: `${socketProtocol} Who goes away ends what runs.` })
+  @ApiResponse({ status: 101, description: 'The session.' })
   @ApiResponse({ status: 426, description: 'It was not opened as a WebSocket.' })
   async openExec(@CurrentTenant() tenant: TenantId, @Param('taskId') id: string, @Param('sessionId') _session: string): Promise<never> {
     throw new ApiError('websocket_only', { path: `/v1/tasks/${(await this.tasks.row(tenant, id)).id}/exec/…` });
@@ -77,6 +78,7 @@ export class InsideController {
     summary: 'The WebSocket of one connection to a port of a task',
     description: `${socketProtocol} Reaches what listens on the task’s loopback, too.`,
   })
+  @ApiResponse({ status: 101, description: 'The connection.' })
   @ApiResponse({ status: 426, description: 'It was not opened as a WebSocket.' })
   async openForward(
     @CurrentTenant() tenant: TenantId,

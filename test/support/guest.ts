@@ -66,8 +66,3 @@ async function gatewayOf(host: AgentHost): Promise<string> {
 export function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
-
-/** The process's status line of that name, in kB. */
-export async function statusOf(pid: number, field: string): Promise<number> {
-  return Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]);
-}
