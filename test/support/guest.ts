@@ -1,6 +1,5 @@
 // The inside of tasks for tests: programs in a running container, and programs of the machine in a task's network.
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { TaskSpec } from '@berth/contract';
