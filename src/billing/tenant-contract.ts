@@ -50,6 +50,8 @@ export interface TenantContract {
   readonly currency: string;
   /** IANA name. Months, days and hours of the bill are its own. */
   readonly timeZone: string;
+  /** Off the whole bill, before credits. Decimal string. */
+  readonly discountPercent: string;
   /** Of one currency, oldest first; the first one is in force before any usage. */
   readonly books: readonly BookInForce[];
   readonly commitments: readonly Commitment[];
