@@ -112,6 +112,22 @@ export const errorCodes = {
   copy_failed: { status: 422, retry: false, message: 'The files could not be copied: {detail}.' },
   port_closed: { status: 502, retry: true, message: 'Nothing in the task listens on port {port}. Is the program up, and is it this port?' },
   not_in_this_tier: { status: 409, retry: false, message: '{what} is not possible in the isolation tier {tier}.' },
+  invoice_not_closed: {
+    status: 409,
+    retry: false,
+    message: 'This invoice is a draft: it is corrected by itself. Wait until the month is closed, or close it.',
+  },
+  month_not_over: { status: 409, retry: false, message: 'The month ends at {end}. It can be closed after that.' },
+  credit_too_large: {
+    status: 409,
+    retry: false,
+    message: '{left} {currency} of this invoice are left to credit, before tax. Credit no more than that.',
+  },
+  currency_mismatch: {
+    status: 409,
+    retry: false,
+    message: 'The price book is in {book} and the tenant’s billing details ask for {wanted}. Change one of them.',
+  },
   internal: { status: 500, retry: true, message: 'Something went wrong on our side. The request id helps the operator to find it.' },
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -1,6 +1,7 @@
 // The contract's only entry: what the API, the agent, the CLI and the console agree on.
 export * from './account.js';
 export * from './adjust.js';
+export * from './billing-details.js';
 export * from './capabilities.js';
 export * from './channels.js';
 export * from './container-fields.js';
@@ -16,6 +17,7 @@ export * from './identity.js';
 export * from './ids.js';
 export * from './image.js';
 export * from './image-ref.js';
+export * from './invoice.js';
 export * from './isolation.js';
 export * from './log-format.js';
 export * from './network.js';
