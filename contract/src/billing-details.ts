@@ -12,7 +12,9 @@ const printed = (max: number) =>
 const addressLines = z.array(printed(100).min(1)).max(6);
 const email = z.union([z.literal(''), z.email().max(254)]);
 /** In percent, as people write it. */
-const percent = z.string().regex(/^(100(\.0{1,4})?|\d{1,2}(\.\d{1,4})?)$/, 'must be a percentage from 0 to 100, for example "19" or "8.875"');
+const percent = z
+  .string()
+  .regex(/^(100(\.0{1,4})?|\d{1,2}(\.\d{1,4})?)$/, 'must be a percentage from 0 to 100, for example "19" or "8.875"');
 
 const buyerFields = {
   legalName: printed(200).describe('Empty: the tenant’s name.'),

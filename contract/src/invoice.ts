@@ -124,12 +124,12 @@ export const creditNoteSchema = z
   .meta({ id: 'CreateCreditNote' });
 export type CreditNoteInput = z.output<typeof creditNoteSchema>;
 
-export const closeMonthSchema = z
-  .strictObject({ tenantId: z.string().max(64) })
-  .meta({ id: 'CloseMonth' });
+export const closeMonthSchema = z.strictObject({ tenantId: z.string().max(64) }).meta({ id: 'CloseMonth' });
 
 export const closedMonthsSchema = z
-  .object({ items: z.array(invoiceSchema).describe('The months that were closed by this, oldest first; those with nothing to bill are not shown.') })
+  .object({
+    items: z.array(invoiceSchema).describe('The months that were closed by this, oldest first; those with nothing to bill are not shown.'),
+  })
   .meta({ id: 'ClosedMonths' });
 
 export const invoiceVerificationSchema = z
