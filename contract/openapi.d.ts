@@ -768,6 +768,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/volumes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List volumes, by name */
+        get: operations["listVolumes"];
+        put?: never;
+        /**
+         * Make a persistent volume
+         * @description Tasks use it by their definition’s volumes and mountPoints. The first of them chooses the host on which it lives from then on. It is billed by its size until it is deleted.
+         */
+        post: operations["createVolume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/volumes/{volumeName}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a volume */
+        get: operations["getVolume"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a volume
+         * @description With all that is in it, for good. On a host that can’t be reached it is removed when that is back.
+         */
+        delete: operations["deleteVolume"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/whoami": {
         parameters: {
             query?: never;
@@ -926,6 +968,8 @@ export interface components {
                  */
                 resetAfterSeconds?: number;
             };
+            /** @description Where the task’s volumes are in the container. */
+            mountPoints?: components["schemas"]["MountPoint"][];
             /** @description Variables of the environment, over all others. */
             secrets?: components["schemas"]["SecretVariable"][];
             /** @description Read-only files in memory. */
@@ -1084,6 +1128,11 @@ export interface components {
         };
         CreateTenant: {
             name: string;
+        };
+        CreateVolume: {
+            name: string;
+            /** @description A hard limit (ENOSPC), with one inode for each 16 KiB; the file system’s own tables, a few percent, count. It can’t be changed later. */
+            sizeMiB: number;
         };
         CreatedApiKey: {
             id: string;
@@ -1261,6 +1310,13 @@ export interface components {
             truncated: boolean;
             /** @description Where to go on after these lines. Null when there is no log yet. */
             cursor: string | null;
+        };
+        MountPoint: {
+            /** @description A name of the task’s volumes. */
+            volume: string;
+            containerPath: string;
+            /** @description Default: no. A task that mounts a persistent volume only so does not wait for the one that writes it. */
+            readOnly?: boolean;
         };
         NetworkStats: {
             /** @description Received by the task. */
@@ -1470,6 +1526,8 @@ export interface components {
                  */
                 resetAfterSeconds: number;
             };
+            /** @description Where the task’s volumes are in the container. */
+            mountPoints?: components["schemas"]["MountPoint"][];
             /** @description Variables of the environment, over all others. */
             secrets?: components["schemas"]["SecretVariable"][];
             /** @description Read-only files in memory. */
@@ -1714,6 +1772,19 @@ export interface components {
                 protocol: "tcp" | "udp";
             }[];
             securityGroups?: string[];
+            volumes?: {
+                /** @description What the containers’ mountPoints call it. */
+                name: string;
+                /** @description A persistent volume, made before with POST /v1/volumes: the task runs where that lives. */
+                volume?: string;
+                /** @description A directory of an NFS server. */
+                nfs?: {
+                    /** @description NFS 4.1 or later, on port 2049. */
+                    server: string;
+                    /** @description A directory that the server exports. */
+                    path: string;
+                };
+            }[];
             containers: components["schemas"]["RegisteredContainer"][];
             userData?: string;
             tags: {
@@ -1774,6 +1845,20 @@ export interface components {
             }[];
             /** @description By name. Default: the tenant’s group “default”. */
             securityGroups?: string[];
+            /** @description Directories that containers share or that outlive the task. */
+            volumes?: {
+                /** @description What the containers’ mountPoints call it. */
+                name: string;
+                /** @description A persistent volume, made before with POST /v1/volumes: the task runs where that lives. */
+                volume?: string;
+                /** @description A directory of an NFS server. */
+                nfs?: {
+                    /** @description NFS 4.1 or later, on port 2049. */
+                    server: string;
+                    /** @description A directory that the server exports. */
+                    path: string;
+                };
+            }[];
             /** @description They share the network: localhost reaches all of them. */
             containers: components["schemas"]["ContainerDefinition"][];
             /** @description Handed to the task’s containers at http://169.254.169.254/latest/user-data, as it is. At most 16 KiB. */
@@ -1881,6 +1966,31 @@ export interface components {
             description?: string;
             ingress?: components["schemas"]["IngressRule"][];
             egress?: components["schemas"]["EgressRule"][];
+        };
+        Volume: {
+            id: string;
+            name: string;
+            sizeMiB: number;
+            /**
+             * @description new: it is on no host yet, and its first task will choose one. unreachable, lost: its host is; tasks that use it wait until the host is back. A host that is lost for good has taken what is in it along.
+             * @enum {string}
+             */
+            state: "new" | "available" | "in-use" | "unreachable" | "lost";
+            /** @description Where it lives, from the first task on that used it. Tasks that use it run there. */
+            hostId: string | null;
+            hostName: string | null;
+            /** @description Tasks that have not stopped, those that wait for it included. */
+            usedBy: {
+                taskId: string;
+                /** @enum {string} */
+                access: "read" | "write";
+            }[];
+            /** Format: date-time */
+            createdAt: string;
+        };
+        VolumePage: {
+            items: components["schemas"]["Volume"][];
+            nextCursor: string | null;
         };
         Whoami: {
             /** @enum {string} */
@@ -5348,6 +5458,296 @@ export interface operations {
             };
             /** @description There is no such object in this tenant. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listVolumes: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VolumePage"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createVolume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateVolume"];
+            };
+        };
+        responses: {
+            /** @description The volume. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Volume"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is taken, or there are too many. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getVolume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                volumeName: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The volume. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Volume"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteVolume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                volumeName: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The volume that was deleted. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Volume"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A task that has not stopped uses it. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

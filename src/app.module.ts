@@ -11,6 +11,7 @@ import { NetworkModule } from './network/network.module.js';
 import { PlacementModule } from './placement/placement.module.js';
 import { SecretsModule } from './secrets/secrets.module.js';
 import { TasksModule } from './tasks/tasks.module.js';
+import { VolumesModule } from './volumes/volumes.module.js';
 
 @Module({})
 export class AppModule {
@@ -21,6 +22,7 @@ export class AppModule {
         DbModule.forRoot(config),
         AccountsModule,
         SecretsModule,
+        VolumesModule,
         TasksModule,
         PlacementModule,
         AgentsModule,

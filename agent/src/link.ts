@@ -133,6 +133,7 @@ export function openLink(dependencies: LinkDependencies, onEnd: (end: LinkEnd) =
     else if (frame.type === 'ack') outbox?.acknowledge(frame.seq);
     else if (frame.type === 'open-stream') stream(frame);
     else if (frame.type === 'network') network.take(frame);
+    else if (frame.type === 'remove-volumes') void removeVolumes(frame.volumeIds);
     else goodbye(frame);
   }
 
@@ -141,6 +142,11 @@ export function openLink(dependencies: LinkDependencies, onEnd: (end: LinkEnd) =
       log.warn({ taskId: frame.request.taskId, err: error }, 'a stream failed');
       send({ type: 'stream-failed', streamId: frame.streamId, reason: error.message });
     });
+  }
+
+  async function removeVolumes(volumeIds: readonly string[]): Promise<void> {
+    const removed = await runtime.removeVolumes(volumeIds);
+    if (removed.length > 0) send({ type: 'volumes-removed', volumeIds: removed });
   }
 
   function goodbye({ reason, reconnectAfterMs }: Goodbye): void {

@@ -34,6 +34,16 @@ export const errorCodes = {
     retry: false,
     message: 'The secrets of one task may have {limit} bytes together. Use fewer or smaller ones.',
   },
+  unknown_volume: {
+    status: 422,
+    retry: false,
+    message: 'There is no volume {volume}. Make it with POST /v1/volumes, or name another.',
+  },
+  volume_in_use: {
+    status: 409,
+    retry: false,
+    message: 'The volume {volume} is used by {count} tasks that have not stopped, such as {task}. Stop them first.',
+  },
   unauthenticated: { status: 401, retry: false, message: 'Send a valid API key as "Authorization: Bearer KEY".' },
   bad_host_token: {
     status: 401,

@@ -4,6 +4,9 @@ export const limits = {
   cpuMillis: { min: 10, max: 256_000 },
   memoryMiB: { min: 16, max: 4_194_304 },
   pids: { min: 16, max: 32_768, default: 1024 },
+  volumeSizeMiB: { min: 64, max: 4_194_304 },
+  volumesPerTask: 20,
+  volumesPerTenant: 500,
   ephemeralStorageMiB: { min: 64, max: 204_800, default: 1024 },
   /** Of one value. */
   secretBytes: 64 * 1024,

@@ -25,6 +25,8 @@ import { limits } from './sizes.js';
 import { ephemeralStorageMiBSchema } from './storage.js';
 import { storageFaults } from './storage-faults.js';
 import { sysctlConflicts, sysctlsSchema } from './sysctls.js';
+import { mountPointsSchema, taskVolumesSchema } from './volume.js';
+import { volumeFaults } from './volume-faults.js';
 
 const family = z
   .string()
@@ -120,6 +122,7 @@ export const containerDefinitionSchema = z
     dependsOn: dependsOnSchema.optional(),
     healthCheck: healthCheckSchema.optional(),
     restartPolicy: restartPolicySchema.optional(),
+    mountPoints: mountPointsSchema.optional().describe('Where the task’s volumes are in the container.'),
     ...secretFields,
     stopSignal: signalSchema.optional().describe('Default: the image’s STOPSIGNAL, else SIGTERM.'),
     stopTimeoutSeconds: z
@@ -160,6 +163,7 @@ export const taskDefinitionInputSchema = z
     networkMbps: networkMbpsSchema.optional().describe('Most that the task may send, and receive, in Mbit/s each. Default: no limit.'),
     publishedPorts: publishedPortsSchema.optional().describe('Ports of the task to be reached by the address of its host.'),
     securityGroups: securityGroupNamesSchema.optional().describe('By name. Default: the tenant’s group “default”.'),
+    volumes: taskVolumesSchema.optional().describe('Directories that containers share or that outlive the task.'),
     containers: z
       .array(containerDefinitionSchema)
       .min(limits.containersPerTask.min)
@@ -179,6 +183,7 @@ export const taskDefinitionInputSchema = z
       if ((container.memoryMiB ?? 0) > definition.memoryMiB) issue('memoryMiB', `is more than the task’s ${definition.memoryMiB}`);
     });
     for (const { path, message } of storageFaults(definition)) context.addIssue({ code: 'custom', path, message });
+    for (const { path, message } of volumeFaults(definition)) context.addIssue({ code: 'custom', path, message });
     for (const { path, message } of isolationFaults(definition)) context.addIssue({ code: 'custom', path, message });
     for (const { path, message } of sysctlConflicts(definition.containers)) context.addIssue({ code: 'custom', path, message });
     for (const { path, message } of dependencyFaults(definition.containers)) context.addIssue({ code: 'custom', path, message });
@@ -210,6 +215,7 @@ export const taskDefinitionSchema = z
     networkMbps: z.int().optional(),
     publishedPorts: publishedPortsSchema.optional(),
     securityGroups: z.array(z.string()).optional(),
+    volumes: taskVolumesSchema.optional(),
     containers: z.array(
       containerDefinitionSchema
         .extend({ imageDigest: z.string().describe('What the image’s tag meant at registration; this is what runs.') })

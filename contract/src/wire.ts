@@ -13,7 +13,7 @@ import { healthStates } from './health.js';
 import { hostIdSchema, taskIdSchema } from './ids.js';
 import { isolationSchema } from './isolation.js';
 import { assignedPortSchema, hostNetworkSchema, networkFrameSchema, taskNetworkSchema } from './network.js';
-import { containerStorageSchema, secretValuesSchema } from './storage-spec.js';
+import { containerStorageSchema, secretValuesSchema, volumeSpecSchema } from './storage-spec.js';
 import { stopCodeSchema } from './task.js';
 import { containerStates, desiredStates, taskStates } from './task-state.js';
 
@@ -62,6 +62,8 @@ export const taskSpecSchema = z.object({
   /** 10–1000; null: as everybody's. */
   blockIoWeight: count.nullable().default(null),
   network: taskNetworkSchema.nullable().default(null),
+  /** Left out: none. An agent that doesn't know them does not say in its attributes that it has them, and gets none. */
+  volumes: z.array(volumeSpecSchema).optional(),
   containers: z
     .array(
       containerExtrasSchema
@@ -232,6 +234,8 @@ export const agentFrameSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('heartbeat'), at: instant, diskPressure: diskPressureSchema }),
   z.object({ type: z.literal('ack'), seq: z.int().min(1) }),
   z.object({ type: z.literal('stream-failed'), streamId: z.string(), reason: z.string() }),
+  /** Nothing of these is left on the host. Answers `remove-volumes`, and comes late when one was still in use. */
+  z.object({ type: z.literal('volumes-removed'), volumeIds: z.array(z.uuid()) }),
 ]);
 export type AgentFrame = z.output<typeof agentFrameSchema>;
 export type Hello = z.output<typeof helloSchema>;
@@ -251,6 +255,8 @@ export const gatewayFrameSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ack'), seq: z.int().min(1) }),
   openStreamSchema,
   networkFrameSchema,
+  /** Persistent volumes that were deleted; what is in them is lost. Said again until it is answered. */
+  z.object({ type: z.literal('remove-volumes'), volumeIds: z.array(z.uuid()) }),
   z.object({ type: z.literal('goodbye'), reason: z.string(), reconnectAfterMs: count }),
 ]);
 export type GatewayFrame = z.output<typeof gatewayFrameSchema>;

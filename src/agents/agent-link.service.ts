@@ -21,6 +21,7 @@ export interface LinkPorts {
   heard(hostId: HostId): void;
   diskPressureChanged(hostId: HostId, pressure: string | null): Promise<void>;
   streamFailed(hostId: HostId, streamId: string, reason: string): void;
+  volumesRemoved(hostId: HostId, volumeIds: readonly string[]): void;
   /** The host has been greeted: from now on it is this connection's. The full state is to follow. */
   greeted(link: AgentLink): void;
   closed(link: AgentLink): void;
@@ -125,6 +126,9 @@ export class AgentLink {
         break;
       case 'heartbeat':
         this.noteDiskPressure(frame.diskPressure);
+        break;
+      case 'volumes-removed':
+        this.ports.volumesRemoved(this.hostId, frame.volumeIds);
         break;
       default:
         frame satisfies never;

@@ -24,7 +24,8 @@ export async function readWanted(db: DataSource, hostIds: readonly HostId[]): Pr
 export async function readSpecSources(db: DataSource, taskIds: readonly TaskId[]): Promise<SpecSource[]> {
   if (taskIds.length === 0) return [];
   const rows: SpecRow[] = await db.query(
-    `SELECT t.id, t.tenant_id, t.name, t.cpu_millis, t.memory_mib, t.overrides, t.security_groups, t.task_definition_id, t.wish_version, t.wish,
+    `SELECT t.id, t.tenant_id, t.name, t.cpu_millis, t.memory_mib, t.overrides, t.security_groups, t.needs->'volumes' AS volumes, t.task_definition_id,
+            t.wish_version, t.wish,
             d.family, d.revision,
             CASE WHEN row_number() OVER (PARTITION BY t.task_definition_id) = 1 THEN d.spec END AS spec
      FROM tasks t JOIN task_definitions d ON d.id = t.task_definition_id
@@ -45,6 +46,7 @@ export interface SpecRow {
   family: string;
   revision: number;
   security_groups: readonly string[];
+  volumes?: SpecSource['volumes'] | null;
   /** Not there where nothing can have been wished yet. */
   wish_version?: number;
   wish?: Omit<TaskWish, 'version'> | null;
@@ -60,7 +62,19 @@ export function toSpecSources<R extends SpecRow>(rows: readonly R[]): SpecSource
     const { id: taskId, tenant_id: tenantId, name, family, revision, overrides } = row;
     const sizes = { cpuMillis: row.cpu_millis, memoryMiB: row.memory_mib };
     const wish = row.wish ? { ...row.wish, version: row.wish_version ?? 0 } : undefined;
-    return { taskId, tenantId, name, family, revision, overrides, ...sizes, definition, wish, securityGroups: row.security_groups };
+    return {
+      taskId,
+      tenantId,
+      name,
+      family,
+      revision,
+      overrides,
+      ...sizes,
+      definition,
+      wish,
+      securityGroups: row.security_groups,
+      volumes: row.volumes ?? [],
+    };
   });
 }
 

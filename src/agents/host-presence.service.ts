@@ -9,6 +9,7 @@ import type { Config } from '../config.js';
 import { CONFIG, LOGGER } from '../db/db.module.js';
 import { SignalBus } from '../db/signals.js';
 import { noteHostNetwork, type SubnetPlan } from '../network/host-network.store.js';
+import { noteRemoved } from '../volumes/volume-removal.store.js';
 import { HostLinks } from './host-links.service.js';
 import { activateHost, noteDiskPressure, touchHosts } from './hosts.store.js';
 
@@ -66,6 +67,14 @@ export class HostPresence implements OnModuleInit, BeforeApplicationShutdown {
     await noteDiskPressure(this.db, hostId, pressure);
     this.logger[pressure === null ? 'info' : 'warn']({ hostId, pressure }, 'a host’s disk pressure has changed');
     this.signals.send('pending', null);
+  }
+
+  /** Deleted volumes are gone from a host. If that can't be noted the host is told of them again. */
+  volumesRemoved(hostId: HostId, volumeIds: readonly string[]): void {
+    noteRemoved(this.db, hostId, volumeIds).then(
+      () => this.signals.send('pending', null),
+      (err) => this.logger.warn({ err, hostId }, 'it could not be noted that volumes were removed'),
+    );
   }
 
   heard(hostId: HostId): void {

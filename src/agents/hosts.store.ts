@@ -2,6 +2,7 @@
 import { type Capacity, type Host, type HostId, type HostState, limits } from '@berth/contract';
 import type { DataSource } from 'typeorm';
 import { holdsCapacity } from '../db/holding.js';
+import { volumesOnHosts } from '../placement/volume-homes.store.js';
 
 /** Anything that runs a statement: the pool, or the heartbeats' own connection. */
 export interface Connection {
@@ -57,12 +58,12 @@ export async function noteDiskPressure(db: DataSource, hostId: HostId, diskPress
 export async function readHosts(db: DataSource, hostId: HostId | null): Promise<Host[]> {
   const rows: HostRow[] = await db.query(
     `SELECT h.*, coalesce(u.cpu, 0) AS used_cpu, coalesce(u.memory, 0) AS used_memory, coalesce(u.tasks, 0) AS tasks,
-            coalesce(u.disk, 0) AS used_disk
+            coalesce(u.disk, 0) + coalesce(v.disk, 0) AS used_disk
      FROM hosts h LEFT JOIN LATERAL (
        SELECT sum(cpu_millis)::int AS cpu, sum(memory_mib)::int AS memory, count(*)::int AS tasks,
               sum(coalesce((needs->>'diskMiB')::int, ${limits.ephemeralStorageMiB.default}))::int AS disk FROM tasks t
        WHERE t.host_id = h.id AND t.state ${holdsCapacity}
-     ) u ON true
+     ) u ON true LEFT JOIN ${volumesOnHosts} v ON v.host_id = h.id
      WHERE $1::uuid IS NULL OR h.id = $1
      ORDER BY h.enrolled_at, h.id`,
     [hostId],

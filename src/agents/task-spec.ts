@@ -13,7 +13,9 @@ import {
   type TaskSpec,
   type TaskWish,
 } from '@berth/contract';
+import type { VolumeNeed } from '../placement/volume-needs.js';
 import { toContainerExtras } from './container-extras.js';
+import { toVolumeSpecs } from './volume-specs.js';
 
 /** A definition as the database keeps it. */
 export type StoredDefinition = Partial<
@@ -27,6 +29,7 @@ export type StoredDefinition = Partial<
     | 'maxRunTimeSeconds'
     | 'cpuBurst'
     | 'blockIoWeight'
+    | 'volumes'
   >
 > &
   Pick<TaskDefinition, 'pidsLimit' | 'containers' | 'userData'>;
@@ -44,6 +47,8 @@ export interface SpecSource {
   readonly overrides: Pick<TaskOverrides, 'containers' | 'userData' | 'maxRunTimeSeconds' | 'securityGroups'> | null;
   readonly securityGroups: readonly string[];
   readonly definition: StoredDefinition;
+  /** The persistent volumes that it uses. */
+  readonly volumes?: readonly VolumeNeed[];
   /** What was wished since it runs. */
   readonly wish?: TaskWish | undefined;
 }
@@ -72,6 +77,7 @@ export function toTaskSpec(source: SpecSource, defaultRegistry: string): TaskSpe
     cpuBurst: source.definition.cpuBurst ?? false,
     blockIoWeight: source.definition.blockIoWeight ?? null,
     network: toTaskNetwork(source),
+    ...toVolumeSpecs(source.definition.volumes, source.volumes),
     containers: source.definition.containers.map((container) => toContainerSpec(container, overrides.get(container.name), defaultRegistry)),
   };
 }

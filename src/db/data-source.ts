@@ -11,6 +11,7 @@ import { Networks1764500000000 } from '../../migrations/1764500000000-networks.j
 import { ExecSessions1764700000000 } from '../../migrations/1764700000000-exec-sessions.js';
 import { TaskNames1764750000000 } from '../../migrations/1764750000000-task-names.js';
 import { Invoices1766070000000 } from '../../migrations/1766070000000-invoices.js';
+import { Volumes1766000000000 } from '../../migrations/1766000000000-volumes.js';
 
 export const migrations = [
   Initial1764000000000,
@@ -24,6 +25,7 @@ export const migrations = [
   Networks1764500000000,
   ExecSessions1764700000000,
   Invoices1766070000000,
+  Volumes1766000000000,
 ];
 
 export function dataSourceOptions(databaseUrl: string, poolSize: number) {

@@ -14,6 +14,8 @@ export interface Signals {
   tasks: readonly string[];
   /** Security groups or the hosts' table have changed. */
   network: null;
+  /** Volumes that live on these hosts were deleted. */
+  volumes: readonly string[];
   /** Requests for hosts that are connected to another replica: JSON, one at a time (see HostLinks). */
   streams: readonly string[];
   /** Such a request that its host could not serve: JSON. */

@@ -18,9 +18,15 @@ export function explainUnplaced(shape: Shape, turnedAway: ReadonlyMap<Filter, re
     hosts: rooms.length,
     detail: filter.detail(rooms, shape),
   }));
-  // The last filter that turned hosts away is the one whose hosts came nearest.
-  const nearest = counts.at(-1);
-  return { summary: nearest?.detail ?? 'there are no hosts', filters: counts };
+  return { summary: summaryOf(counts), filters: counts };
+}
+
+/** The last filter that turned hosts away is the one whose hosts came nearest. */
+function summaryOf(counts: PendingReason['filters']): string {
+  const [first, nearest] = [counts[0], counts.at(-1)];
+  if (!first || !nearest) return 'there are no hosts';
+  const bound = first.filter === 'volumes' && first !== nearest;
+  return bound ? `${first.detail}; there, ${nearest.detail}` : nearest.detail;
 }
 
 /** MiB below a GiB, else GiB to one decimal, rounded down: it must not promise more than there is. */

@@ -1,7 +1,8 @@
 // The checklist that a host must pass to take a task, in order; a host is counted at the first point it fails.
 // A new constraint is a new entry here, and nothing else.
 import { formatCpu, formatDisk, formatMemory, hostsInWords } from './amounts.js';
-import { diskNeed, diskOf, type HostRoom, type HostView, type Shape } from './fleet.js';
+import { diskNeedOn, diskOf, type HostRoom, type HostView, type Shape } from './fleet.js';
+import { homesInWords, livesElsewhere, writtenByOthers } from './volume-needs.js';
 
 export interface Filter {
   readonly name: string;
@@ -9,6 +10,31 @@ export interface Filter {
   /** What was wrong, in words, of the hosts that this filter turned away (at least one). */
   detail(turnedAway: readonly HostRoom[], shape: Shape): string;
 }
+
+/** First, so that of a task that is bound to one host the other filters speak of that host alone. */
+const volumes: Filter = {
+  name: 'volumes',
+  passes: ({ host, homes }, { needs }) => !livesElsewhere(homes, needs.volumes, host.id),
+  detail: (turnedAway, { needs }) => homesInWords(turnedAway[0]?.homes ?? new Map(), needs.volumes),
+};
+
+const volumeWriter: Filter = {
+  name: 'volume-writer',
+  passes: ({ homes }, { needs }) => writtenByOthers(homes, needs.volumes).length === 0,
+  detail(turnedAway, { needs }) {
+    const [volume] = writtenByOthers(turnedAway[0]?.homes ?? new Map(), needs.volumes);
+    return `another task writes the volume ${volume?.name}, and one may at a time: wait for its end, or mount the volume read-only`;
+  },
+};
+
+const volumeKinds: Filter = {
+  name: 'volume-kinds',
+  passes: ({ host }, { needs }) => (needs.volumeKinds ?? []).every((kind) => kindsOf(host).includes(kind)),
+  detail(turnedAway, { needs }) {
+    const missing = (needs.volumeKinds ?? []).filter((kind) => turnedAway.some(({ host }) => !kindsOf(host).includes(kind)));
+    return `${hostsInWords(turnedAway.length)} can make no ${missing.join(' and no ')} volumes`;
+  },
+};
 
 const hostActive: Filter = {
   name: 'host-active',
@@ -36,12 +62,13 @@ const diskPressure: Filter = {
 
 const disk: Filter = {
   name: 'disk',
-  passes: ({ free }, shape) => free.diskMiB >= diskNeed(shape),
+  passes: (room, shape) => room.free.diskMiB >= diskNeedOn(room, shape),
   detail(turnedAway, shape) {
     const largest = Math.max(...turnedAway.map(({ free }) => free.diskMiB));
     const whole = Math.max(...turnedAway.map(({ host }) => diskOf(host)));
-    const needs = `needs ${formatDisk(diskNeed(shape))}`;
-    if (whole < diskNeed(shape)) return `${needs}; the largest host has ${formatDisk(whole)} in all`;
+    const need = turnedAway[0] ? diskNeedOn(turnedAway[0], shape) : 0;
+    const needs = `needs ${formatDisk(need)}`;
+    if (whole < need) return `${needs}; the largest host has ${formatDisk(whole)} in all`;
     return `${needs}; the most that is free on one host is ${formatDisk(Math.max(0, largest))}`;
   },
 };
@@ -58,7 +85,24 @@ const hostPorts: Filter = {
 const cpu = sizeFilter('cpu', 'cpuMillis', formatCpu);
 const memory = sizeFilter('memory', 'memoryMiB', formatMemory);
 
-export const filters: readonly Filter[] = [hostActive, isolation, diskPressure, taskSlots, hostPorts, disk, cpu, memory];
+export const filters: readonly Filter[] = [
+  volumes,
+  hostActive,
+  isolation,
+  volumeKinds,
+  volumeWriter,
+  diskPressure,
+  taskSlots,
+  hostPorts,
+  disk,
+  cpu,
+  memory,
+];
+
+/** An agent of before there were volumes says nothing. */
+function kindsOf({ attributes }: HostView): string[] {
+  return (attributes.volumes ?? '').split(',');
+}
 
 /** A host that doesn't say has containers, which every host has. */
 function tiersOf({ attributes }: HostView): string[] {

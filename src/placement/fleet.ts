@@ -1,6 +1,7 @@
 // The fleet as placement sees it: an immutable snapshot of hosts and of what their tasks hold. Integers only, so that
 // the same snapshot gives the same plan everywhere.
 import { type Capacity, type HostId, type HostState, type Isolation, limits, type TaskId } from '@berth/contract';
+import { newVolumesMiB, type VolumeHome, type VolumeHomes, type VolumeKind, type VolumeNeed } from './volume-needs.js';
 
 export interface HostView {
   readonly id: HostId;
@@ -21,6 +22,8 @@ export interface HostView {
 
 export interface Fleet {
   readonly hosts: readonly HostView[];
+  /** Where volumes live that tasks to be placed may need. Those that are not named live nowhere yet. */
+  readonly volumes?: readonly VolumeHome[];
 }
 
 /**
@@ -33,6 +36,10 @@ export interface Needs {
   readonly diskMiB?: number;
   /** `tcp/8080`: ports of the host that no other task may have. */
   readonly hostPorts?: readonly string[];
+  /** Persistent volumes: the first task that uses one chooses its host, and later ones run there. */
+  readonly volumes?: readonly VolumeNeed[];
+  /** What kinds of volumes the host must know how to make. */
+  readonly volumeKinds?: readonly VolumeKind[];
 }
 
 /** What placement has to know of a task. Tasks of one shape are alike to it. */
@@ -52,9 +59,11 @@ export interface HostRoom {
   readonly host: HostView;
   readonly free: { cpuMillis: number; memoryMiB: number; taskSlots: number; diskMiB: number };
   readonly ports: Set<string>;
+  /** Of the whole fleet: shared by all rooms. */
+  readonly homes: VolumeHomes;
 }
 
-export function roomOf(host: HostView): HostRoom {
+export function roomOf(host: HostView, homes: VolumeHomes): HostRoom {
   return {
     host,
     free: {
@@ -64,6 +73,7 @@ export function roomOf(host: HostView): HostRoom {
       diskMiB: diskOf(host) - (host.used.diskMiB ?? 0),
     },
     ports: new Set(host.ports ?? []),
+    homes,
   };
 }
 
@@ -74,6 +84,11 @@ export function diskOf({ capacity }: HostView): number {
 
 export function diskNeed({ needs }: Pick<Shape, 'needs'>): number {
   return needs.diskMiB ?? limits.ephemeralStorageMiB.default;
+}
+
+/** A volume that lives nowhere yet takes its place on the task's host. */
+export function diskNeedOn({ homes }: Pick<HostRoom, 'homes'>, shape: Pick<Shape, 'needs'>): number {
+  return diskNeed(shape) + newVolumesMiB(homes, shape.needs.volumes);
 }
 
 /** The host as it is after the plan. */
@@ -93,7 +108,11 @@ export function take(room: HostRoom, shape: Shape): void {
   room.free.cpuMillis -= shape.cpuMillis;
   room.free.memoryMiB -= shape.memoryMiB;
   room.free.taskSlots -= 1;
-  room.free.diskMiB -= diskNeed(shape);
+  room.free.diskMiB -= diskNeedOn(room, shape);
+  for (const { id, write } of shape.needs.volumes ?? []) {
+    const written = write || (room.homes.get(id)?.written ?? false);
+    room.homes.set(id, { id, hostId: room.host.id, hostName: room.host.name, written });
+  }
   for (const port of shape.needs.hostPorts ?? []) room.ports.add(port);
 }
 

@@ -32,7 +32,8 @@ interface Choice {
 
 /** Places `tasks` in their order, each seeing what the ones before it took. */
 export function place(tasks: readonly PlaceableTask[], fleet: Fleet): Plan {
-  const rooms = [...fleet.hosts].sort((a, b) => (a.id < b.id ? -1 : 1)).map(roomOf);
+  const homes = new Map(fleet.volumes?.map((home) => [home.id, home]));
+  const rooms = [...fleet.hosts].sort((a, b) => (a.id < b.id ? -1 : 1)).map((host) => roomOf(host, homes));
   const choose = bestFit(rooms);
   // Room only shrinks while a plan is made, so what failed once fails for every later task of its shape.
   const failed = new Map<string, PendingReason>();
@@ -50,7 +51,7 @@ export function place(tasks: readonly PlaceableTask[], fleet: Fleet): Plan {
     failed.set(key, reason);
     unplaced.push({ taskId: task.id, shape: { cpuMillis: task.cpuMillis, memoryMiB: task.memoryMiB, needs: task.needs }, reason });
   }
-  return { placed, unplaced, fleet: { hosts: rooms.map(viewOf) } };
+  return { placed, unplaced, fleet: { hosts: rooms.map(viewOf), volumes: [...homes.values()] } };
 }
 
 /**

@@ -13,6 +13,7 @@ import { Leadership } from './leadership.service.js';
 import type { Lease } from './lease.store.js';
 import { place, type UnplacedTask } from './place.js';
 import { type Assignment, commitPlacements, readFleet, readPending, writePendingReasons } from './scheduler.store.js';
+import { readVolumeHomes } from './volume-homes.store.js';
 
 const tasksPerBatch = 1000;
 const retryMs = 5_000;
@@ -92,9 +93,11 @@ export class Scheduler implements OnModuleInit, OnModuleDestroy {
   private async placeBatch(
     lease: Lease,
     tasks: Parameters<typeof place>[0],
-    fleet: Fleet,
+    { hosts }: Fleet,
     unplaced: Map<string, UnplacedTask>,
   ): Promise<Fleet> {
+    const volumeIds = new Set(tasks.flatMap(({ needs }) => needs.volumes?.map(({ id }) => id) ?? []));
+    const fleet = { hosts, volumes: await readVolumeHomes(this.db, [...volumeIds]) };
     const endTimer = placementSeconds.startTimer();
     const plan = place(tasks, fleet);
     for (const task of plan.unplaced) unplaced.set(shapeKey(task.shape), task);

@@ -9,6 +9,7 @@ import { queryPrepared } from '../db/prepared.js';
 import type { Fleet, Needs, PlaceableTask, Shape } from './fleet.js';
 import { type Lease, leaseGuard } from './lease.store.js';
 import type { PlacedTask } from './place.js';
+import { volumesAllow, volumesChoose, volumesOnHosts } from './volume-homes.store.js';
 
 /** Where the last page ended: tasks are taken oldest first. */
 export interface PendingCursor {
@@ -32,14 +33,15 @@ export async function readFleet(db: DataSource): Promise<Fleet> {
   const rows = await queryPrepared<FleetRow>(
     db,
     'berth-fleet',
-    `SELECT h.id, h.name, h.state, h.attributes, h.cpu_millis, h.memory_mib, h.task_slots, h.room_version, h.disk_mib, h.disk_pressure, coalesce(u.disk, 0) AS used_disk,
+    `SELECT h.id, h.name, h.state, h.attributes, h.cpu_millis, h.memory_mib, h.task_slots, h.room_version, h.disk_mib, h.disk_pressure,
+            coalesce(u.disk, 0) + coalesce(v.disk, 0) AS used_disk,
             coalesce(u.cpu, 0) AS used_cpu, coalesce(u.memory, 0) AS used_memory, coalesce(u.tasks, 0) AS used_slots, u.ports
      FROM hosts h LEFT JOIN (
        SELECT host_id, sum(cpu_millis)::int AS cpu, sum(memory_mib)::int AS memory, count(*)::int AS tasks,
               jsonb_agg(needs->'hostPorts') FILTER (WHERE needs ? 'hostPorts') AS ports,
               sum(coalesce((needs->>'diskMiB')::int, ${limits.ephemeralStorageMiB.default}))::int AS disk FROM tasks
        WHERE state ${holdsCapacity} GROUP BY host_id
-     ) u ON u.host_id = h.id`,
+     ) u ON u.host_id = h.id LEFT JOIN ${volumesOnHosts} v ON v.host_id = h.id`,
   );
   return {
     hosts: rows.map((row) => ({
@@ -87,8 +89,9 @@ export async function readPending(
 }
 
 /**
- * Commits a plan. Tasks that are no longer pending, hosts that are no longer active and hosts on which a task was given
- * more room since `fleet` was read are left out: the next pass sees them as they are.
+ * Commits a plan, and with it where new volumes live. Tasks that are no longer pending or whose volumes live elsewhere,
+ * hosts that are no longer active and hosts on which a task was given more room since `fleet` was read are left out: the
+ * next pass sees them as they are.
  * @returns what was placed, or null if `lease` no longer holds (nothing was written then).
  */
 export async function commitPlacements(
@@ -110,12 +113,12 @@ export async function commitPlacements(
        FROM lease, unnest($3::uuid[], $4::uuid[], $5::text[], $6::int[]) AS p(task_id, host_id, placement, room_version)
             JOIN host h ON h.id = p.host_id
        WHERE t.id = p.task_id AND t.state = 'pending' AND t.desired_state = 'running' AND h.state = 'active'
-         AND h.room_version = coalesce(p.room_version, h.room_version)
+         AND h.room_version = coalesce(p.room_version, h.room_version) AND ${volumesAllow('t.needs', 'p.host_id')}
        RETURNING t.*
-     ), events AS (
+     ), ${volumesChoose('placed')}, events AS (
        INSERT INTO task_events (task_id, tenant_id, type, reason) SELECT id, tenant_id, 'placed', placement FROM placed
      )
-     SELECT lease.epoch, p.id, p.tenant_id, p.name, p.cpu_millis, p.memory_mib, p.overrides, p.security_groups, p.host_id, p.task_definition_id,
+     SELECT lease.epoch, p.id, p.tenant_id, p.name, p.cpu_millis, p.memory_mib, p.overrides, p.security_groups, p.needs->'volumes' AS volumes, p.host_id, p.task_definition_id,
             d.family, d.revision,
             CASE WHEN row_number() OVER (PARTITION BY p.task_definition_id) = 1 THEN d.spec END AS spec
      FROM lease LEFT JOIN placed p ON true LEFT JOIN task_definitions d ON d.id = p.task_definition_id`,

@@ -11,6 +11,7 @@ import {
 } from '@berth/contract';
 import { ApiError } from '../errors.js';
 import type { Needs } from '../placement/fleet.js';
+import type { VolumeKind } from '../placement/volume-needs.js';
 
 /** As stored: the tenant's definition with defaults filled in and each image's digest. */
 export type RegisteredSpec = Omit<TaskDefinitionSpec, 'containers'> & {
@@ -53,6 +54,7 @@ export function toApiDefinition({ id, family, revision, spec, createdAt, deregis
     ...(spec.cpuBurst === undefined ? {} : { cpuBurst: spec.cpuBurst }),
     ...(spec.blockIoWeight === undefined ? {} : { blockIoWeight: spec.blockIoWeight }),
     ...networkFieldsOf(spec),
+    ...(spec.volumes === undefined ? {} : { volumes: spec.volumes }),
     containers: [...spec.containers],
     ...(spec.userData === undefined ? {} : { userData: spec.userData }),
     tags: spec.tags,
@@ -103,9 +105,16 @@ export function needsOf(spec: RegisteredSpec): Needs {
   const hostPorts = (spec.publishedPorts ?? []).flatMap(({ protocol, hostPort }) =>
     hostPort === undefined ? [] : `${protocol}/${hostPort}`,
   );
+  const kinds = volumeKindsOf(spec.volumes);
   return {
     ...(hostPorts.length > 0 ? { hostPorts: hostPorts.sort() } : {}),
     ...(spec.isolation === 'sandbox' ? { isolation: spec.isolation } : {}),
     ...(diskMiB === limits.ephemeralStorageMiB.default ? {} : { diskMiB }),
+    ...(kinds.length > 0 ? { volumeKinds: kinds } : {}),
   };
+}
+
+function volumeKindsOf(volumes: RegisteredSpec['volumes'] = []): VolumeKind[] {
+  const isNfs = volumes.map(({ nfs }) => nfs !== undefined);
+  return [...(isNfs.includes(false) ? (['local'] as const) : []), ...(isNfs.includes(true) ? (['nfs'] as const) : [])];
 }

@@ -6,6 +6,7 @@ import { BillingModule } from '../billing/billing.module.js';
 import { HttpModule } from '../http/http.module.js';
 import { LogsModule } from '../logs/logs.module.js';
 import { SecretsModule } from '../secrets/secrets.module.js';
+import { VolumesModule } from '../volumes/volumes.module.js';
 import { ExecSessions } from './exec-sessions.service.js';
 import { ExecSessionsStore } from './exec-sessions.store.js';
 import { ImageCatalog } from './image-catalog.service.js';
@@ -38,7 +39,7 @@ import { TasksService } from './tasks.service.js';
 import { TasksStore } from './tasks.store.js';
 
 @Module({
-  imports: [AccountsModule, AgentsModule, BillingModule, HttpModule, SecretsModule, LogsModule],
+  imports: [AccountsModule, AgentsModule, BillingModule, HttpModule, SecretsModule, VolumesModule, LogsModule],
   controllers: [
     TasksController,
     InsideController,

@@ -46,6 +46,7 @@ beforeAll(async () => {
   const keys = await berth.as(berth.operatorKey).get(`/v1/tenants/${owner.id}/api-keys`);
   await berth.as(owner.key).post('/v1/security-groups').send({ name: 'owners' }).expect(201);
   await berth.as(owner.key).post('/v1/secrets').send({ name: 'password', value: 'x' }).expect(201);
+  await berth.as(owner.key).post('/v1/volumes').send({ name: 'data', sizeMiB: 64 }).expect(201);
   const host = randomUUID();
   await berth.database.query("INSERT INTO hosts (id, name, state) VALUES ($1, 'h1', 'active')", [host]);
   objects = {
@@ -56,6 +57,7 @@ beforeAll(async () => {
     hostId: host,
     secretName: 'password',
     securityGroup: 'owners',
+    volumeName: 'data',
   };
 });
 afterAll(async () => {
@@ -132,6 +134,7 @@ describe('with another tenant’s key', () => {
     const task = await berth.as(owner.key).get(`/v1/tasks/${objects.taskId}`).expect(200);
     expect(task.body.desiredState).toBe('running');
     expect((await berth.as(owner.key).get('/v1/task-definitions/web:1')).body.deregisteredAt).toBeNull();
+    await berth.as(owner.key).get('/v1/volumes/data').expect(200);
   });
 });
 

@@ -251,6 +251,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       await networks.setState(state);
       renumberIfIdle();
     },
+    removeVolumes: async () => [],
     inside,
     close,
     teardown: async () => {

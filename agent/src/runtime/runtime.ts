@@ -146,6 +146,11 @@ export interface Runtime {
   readonly outdated: Promise<'outdated'>;
   /** What the control plane says of groups, other hosts and this one's subnet, whole. Resolves when it holds. */
   setNetwork(state: NetworkState): Promise<void>;
+  /**
+   * Deletes persistent volumes with all that is in them, and is done as well with those that are not there.
+   * @returns those of which nothing is left; others are still in use, or could not be removed.
+   */
+  removeVolumes(volumeIds: readonly string[]): Promise<string[]>;
   /** What one can do inside a running task. */
   readonly inside: Inside;
   /** Ends timers and watchers. Containers live on. */

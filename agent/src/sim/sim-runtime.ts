@@ -81,7 +81,7 @@ export function createSimRuntime({ bootId, capacity, clock, startDelayMs, machin
   }
 
   return {
-    facts: { capacity, attributes: { arch: process.arch, runtime: 'sim' }, bootId },
+    facts: { capacity, attributes: { arch: process.arch, runtime: 'sim', volumes: 'local' }, bootId },
     diskPressure: null,
     keepSecrets: () => {},
     async start(known, given) {
@@ -145,6 +145,7 @@ export function createSimRuntime({ bootId, capacity, clock, startDelayMs, machin
     network: null,
     outdated: new Promise(() => {}),
     setNetwork: async () => {},
+    removeVolumes: async (volumeIds) => [...volumeIds],
     async close() {
       listeners = { onExit: () => {} };
       for (const container of [...timers.keys()]) forgetTimer(container);
