@@ -6,7 +6,7 @@ import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/comm
 import type { Logger } from 'pino';
 import { Counter, Histogram } from 'prom-client';
 import { DataSource } from 'typeorm';
-import { insertUsage } from '../billing/usage.store.js';
+import { insertUsage } from '../billing/usage-intake.store.js';
 import { LOGGER } from '../db/db.module.js';
 import { SignalBus } from '../db/signals.js';
 import { isDatabaseUnavailable } from '../db/unavailable.js';

@@ -1,8 +1,15 @@
-// Usage and what it costs. Invoices come later.
+// Usage and what it costs. Invoices are in invoices/.
 import { Module } from '@nestjs/common';
+import { ContractsStore } from './contracts.store.js';
 import { CostService } from './cost.service.js';
+import { LiveUsageStore } from './live-usage.store.js';
+import { PeriodRating } from './period-rating.service.js';
 import { PriceBooksStore } from './price-books.store.js';
 import { UsageStore } from './usage.store.js';
+import { UsageSumsStore } from './usage-sums.store.js';
 
-@Module({ providers: [CostService, UsageStore, PriceBooksStore], exports: [CostService] })
+@Module({
+  providers: [CostService, UsageStore, UsageSumsStore, LiveUsageStore, ContractsStore, PriceBooksStore, PeriodRating],
+  exports: [CostService, PeriodRating, ContractsStore],
+})
 export class BillingModule {}

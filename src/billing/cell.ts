@@ -58,7 +58,13 @@ function merged(cells: Iterable<Cell>, segmentKey: (cell: Cell) => string): Cell
     const other = byKey.get(key);
     byKey.set(key, other ? together(other, cell) : cell);
   }
-  return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, cell]) => cell);
+  return [...byKey].sort(inOrder).map(([, cell]) => cell);
+}
+
+/** Older books first. */
+function inOrder([keyA, a]: [string, Cell], [keyB, b]: [string, Cell]): number {
+  if (a.book.startsAtMs !== b.book.startsAtMs) return a.book.startsAtMs - b.book.startsAtMs;
+  return keyA < keyB ? -1 : 1;
 }
 
 function together(one: Cell, other: Cell): Cell {

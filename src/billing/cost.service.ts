@@ -1,54 +1,89 @@
-// What one task costs: its records and the part still open, by the price book of the time.
+// What one task costs: its records and the part still open, by the prices of the time. What belongs to the whole bill
+// (allowances, steps, commitments, discount) is not in it.
 import { isBilled, isId, isTerminal, type TaskCost, type TaskId, type TenantId } from '@berth/contract';
 import { Inject, Injectable } from '@nestjs/common';
 import { notFound } from '../errors.js';
+import { bookAt, bookName } from './cell.js';
+import { contractOf } from './contract-of.js';
+import { ContractsStore } from './contracts.store.js';
 import { openInterval } from './open-usage.js';
-import { PriceBooksStore } from './price-books.store.js';
-import { type PriceBook, pricePerHour, rate, type UsageInterval } from './rate.js';
-import { UsageStore } from './usage.store.js';
+import { pricesOnly } from './plain-contract.js';
+import { ratePeriod, totalOf } from './rate-period.js';
+import { segmentsOf } from './segments.js';
+import { hourOfTask, missingOfTask, sumsOfTask, type TaskInterval } from './task-usage.js';
+import type { TenantContract } from './tenant-contract.js';
+import { type MeteredTask, UsageStore } from './usage.store.js';
+import type { Segment } from './usage-sum.js';
+import { toUsageSums } from './usage-sums.js';
 
 @Injectable()
 export class CostService {
   constructor(
     @Inject(UsageStore) private readonly usage: UsageStore,
-    @Inject(PriceBooksStore) private readonly priceBooks: PriceBooksStore,
+    @Inject(ContractsStore) private readonly contracts: ContractsStore,
   ) {}
 
   /** @throws ApiError not_found */
   async ofTask(tenantId: TenantId, id: string): Promise<TaskCost> {
     const task = isId(id) ? await this.usage.findTask(tenantId, id as TaskId) : null;
     if (!task) throw notFound('task', id);
-    const [records, books] = await Promise.all([this.usage.listIntervals(task.id), this.priceBooks.list()]);
-    const open = openInterval(task, latestEnd(records), Date.now());
-    const intervals = open ? [...records, open] : records;
-    const billed = task.stopCode === null || isBilled(task.stopCode);
-    const rated = rate(billed ? intervals : [], books);
-    const live = !isTerminal(task.state);
-    const book = rated.books.at(-1) ?? bookAt(books, task.startedAtMs ?? task.createdAtMs);
-    return {
-      taskId: task.id,
-      currency: book.currency,
-      total: rated.total,
-      live,
-      perHour: live ? pricePerHour(task, book) : '0',
-      durationMs: rated.durationMs,
-      unbilledMs: billed ? 0 : totalMs(intervals),
-      priceBook: (rated.books.length > 0 ? rated.books : [book]).map(({ name, version }) => `${name}:${version}`).join(', '),
-      lines: [...rated.lines],
-    };
+    const nowMs = Date.now();
+    const [records, parts] = await Promise.all([this.usage.listIntervals(task.id), this.contracts.partsOf(tenantId, nowMs)]);
+    const open = openInterval(task, latestEnd(records), nowMs);
+    const intervals = open ? [...records, { ...open, ...sizeOf(task), pull: false, egressBytes: 0 }] : records;
+    const period = periodOf(task, intervals, nowMs);
+    return costOf(task, intervals, pricesOnly(contractOf(parts, period)), period);
   }
 }
 
-function latestEnd(intervals: readonly UsageInterval[]): number | null {
+function costOf(task: MeteredTask, intervals: readonly TaskInterval[], contract: TenantContract, period: Segment): TaskCost {
+  const billed = task.stopCode === null || isBilled(task.stopCode);
+  const live = !isTerminal(task.state);
+  const lines = billed ? ratePeriod(sumsOf(task, intervals, contract, period), contract, period) : [];
+  const ranMs = totalMs(intervals.filter(({ pull }) => !pull));
+  const books = [...new Set(lines.map(({ priceBook }) => priceBook))];
+  return {
+    taskId: task.id,
+    currency: contract.currency,
+    total: totalOf(lines),
+    live,
+    perHour: live ? hourly(task, contract, period) : '0',
+    durationMs: billed ? ranMs : 0,
+    unbilledMs: billed ? 0 : ranMs,
+    priceBook: (books.length > 0 ? books : [bookName(bookAt(contract.books, period.fromMs))]).join(', '),
+    lines: lines
+      .filter(({ kind }) => kind !== 'free')
+      .map(({ dimension, quantity, unit, price, amount }) => ({ dimension: dimension ?? '', quantity, unit, price, amount })),
+  };
+}
+
+function sumsOf(task: MeteredTask, intervals: readonly TaskInterval[], contract: TenantContract, period: Segment) {
+  const segments = segmentsOf(contract, period);
+  const last = segments.at(-1) as Segment;
+  const minimumMs = isTerminal(task.state) ? bookAt(contract.books, last.fromMs).minimumMs : 0;
+  const missing = missingOfTask(task.holding, intervals, minimumMs, last);
+  return [...sumsOfTask(task.holding, intervals, segments, contract.books), ...(missing ? toUsageSums(missing, contract.books) : [])];
+}
+
+function hourly(task: MeteredTask, contract: TenantContract, { untilMs }: Segment): string {
+  const segment = { fromMs: untilMs - 1, untilMs };
+  return totalOf(ratePeriod(toUsageSums(hourOfTask(task.holding, sizeOf(task), segment), contract.books), contract, segment));
+}
+
+function sizeOf({ cpuMillis, memoryMiB, frozen }: MeteredTask) {
+  return { cpuMillis, memoryMiB, frozen };
+}
+
+/** All that was used, and a price if nothing was. */
+function periodOf(task: MeteredTask, intervals: readonly TaskInterval[], nowMs: number): Segment {
+  const fromMs = Math.min(task.startedAtMs ?? task.createdAtMs, ...intervals.map(({ startMs }) => startMs));
+  return { fromMs, untilMs: Math.max(isTerminal(task.state) ? fromMs + 1 : nowMs, fromMs + 1, latestEnd(intervals) ?? 0) };
+}
+
+function latestEnd(intervals: readonly TaskInterval[]): number | null {
   return intervals.reduce<number | null>((latest, one) => Math.max(latest ?? one.endMs, one.endMs), null);
 }
 
-function totalMs(intervals: readonly UsageInterval[]): number {
+function totalMs(intervals: readonly TaskInterval[]): number {
   return intervals.reduce((sum, one) => sum + (one.endMs - one.startMs), 0);
-}
-
-function bookAt(books: readonly PriceBook[], ms: number): PriceBook {
-  const book = books.findLast((one) => one.startsAtMs <= ms);
-  if (!book) throw new Error('There is no price book for this time.');
-  return book;
 }

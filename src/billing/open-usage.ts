@@ -1,13 +1,15 @@
 // The part of a running task that no record covers yet: what makes its cost grow between two records.
 import { isTerminal, type TaskState } from '@berth/contract';
-import type { UsageInterval } from './rate.js';
 
 interface Metered {
   readonly state: TaskState;
-  readonly cpuMillis: number;
-  readonly memoryMiB: number;
   readonly startedAtMs: number | null;
   readonly lastSeenAtMs: number | null;
+}
+
+export interface Span {
+  readonly startMs: number;
+  readonly endMs: number;
 }
 
 /**
@@ -15,9 +17,9 @@ interface Metered {
  * nobody knows whether the task still runs. An estimate by the control plane's clock, replaced by the agent's records.
  * @returns null when nothing is open.
  */
-export function openInterval(task: Metered, recordedUntilMs: number | null, nowMs: number): UsageInterval | null {
+export function openInterval(task: Metered, recordedUntilMs: number | null, nowMs: number): Span | null {
   const startMs = recordedUntilMs ?? task.startedAtMs;
   if (isTerminal(task.state) || startMs === null) return null;
   const endMs = Math.min(nowMs, task.lastSeenAtMs ?? nowMs);
-  return endMs > startMs ? { startMs, endMs, cpuMillis: task.cpuMillis, memoryMiB: task.memoryMiB } : null;
+  return endMs > startMs ? { startMs, endMs } : null;
 }

@@ -1,27 +1,42 @@
-// SQL of price books. A book is never changed; a new version starts at its time.
+// SQL of price books. A version is never changed; a new one starts at its time.
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
-import type { PriceBook } from './rate.js';
+import type { PriceBook } from './price-book.js';
 
-const bookName = 'default';
+interface BookRow {
+  name: string;
+  version: number;
+  currency: string;
+  starts_at: Date;
+  terms: Partial<PriceBook>;
+}
+
+/** Of books that don't say. */
+export const plainTerms = {
+  rates: [],
+  minimumMs: 0,
+  imagePull: false,
+  freeDiskMiB: 20_480,
+  spotDiscountPercent: '0',
+  freeAllowance: {},
+} as const;
 
 @Injectable()
 export class PriceBooksStore {
   constructor(@InjectDataSource() private readonly database: DataSource) {}
 
-  /** Every version, oldest first. */
+  /** Every version of every book, by name and then oldest first. */
   async list(): Promise<PriceBook[]> {
-    const rows: { name: string; version: number; currency: string; starts_at: Date; prices: PriceBook['prices'] }[] =
-      await this.database.query(
-        'SELECT name, version, currency, starts_at, prices FROM price_books WHERE name = $1 ORDER BY starts_at, version',
-        [bookName],
-      );
-    return rows.map(({ name, version, currency, starts_at, prices }) => ({
+    const rows: BookRow[] = await this.database.query(
+      'SELECT name, version, currency, starts_at, terms FROM price_books ORDER BY name, starts_at, version',
+    );
+    return rows.map(({ name, version, currency, starts_at, terms }) => ({
+      ...plainTerms,
+      ...terms,
       name,
       version,
       currency,
-      prices,
       startsAtMs: starts_at.getTime(),
     }));
   }

@@ -1,54 +1,29 @@
-// SQL of usage records: the agents' measurements, kept for ever, never changed.
-import type { HostId, StopCode, TaskId, TaskState, TenantId, UsageRecord } from '@berth/contract';
+// SQL of one task's usage: its records, and what its cost depends on beside them.
+import type { StopCode, TaskId, TaskState, TenantId } from '@berth/contract';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import type { DataSource, EntityManager } from 'typeorm';
-import type { UsageInterval } from './rate.js';
+import type { DataSource } from 'typeorm';
+import { canonicalJson } from '../tasks/canonical-json.js';
+import type { TaskHolding, TaskInterval } from './task-usage.js';
+import { groupColumns } from './usage-groups.js';
 
-/** What a task's cost depends on beside its records. */
 export interface MeteredTask {
   readonly id: TaskId;
   readonly state: TaskState;
   readonly stopCode: StopCode | null;
   readonly cpuMillis: number;
   readonly memoryMiB: number;
+  readonly frozen: boolean;
   readonly startedAtMs: number | null;
   /** Of its host; null while the host is in touch. */
   readonly lastSeenAtMs: number | null;
   readonly createdAtMs: number;
-}
-
-/** A record and the host that sent it. */
-export type ReceivedUsage = UsageRecord & { readonly hostId: HostId };
-
-/**
- * Keeps what hosts have measured, in one statement. A record that is there already stays as it is, and a record of a
- * task that is not on its host is dropped: a host can bill only for its own.
- * @param manager of the transaction that also keeps the status the records came with
- * @returns how many were new.
- */
-export async function insertUsage(manager: EntityManager, records: readonly ReceivedUsage[]): Promise<number> {
-  if (records.length === 0) return 0;
-  const [{ count }] = await manager.query(
-    `WITH kept AS (
-       INSERT INTO usage_records (task_id, sequence, tenant_id, host_id, started_at, ended_at, cpu_millis, memory_mib, frozen)
-       SELECT r."taskId", r.sequence, t.tenant_id, t.host_id, r."startedAt", r."endedAt", r."cpuMillis", r."memoryMiB", coalesce(r.frozen, false)
-       FROM jsonb_to_recordset($1::jsonb) AS r("hostId" uuid, "taskId" uuid, sequence int, "startedAt" timestamptz,
-                                               "endedAt" timestamptz, "cpuMillis" int, "memoryMiB" int, frozen boolean)
-       JOIN tasks t ON t.id = r."taskId" AND t.host_id = r."hostId"
-       WHERE r."endedAt" >= r."startedAt"
-       ON CONFLICT DO NOTHING
-       RETURNING 1
-     )
-     SELECT count(*)::int AS count FROM kept`,
-    [JSON.stringify(records)],
-  );
-  return count;
+  readonly holding: TaskHolding;
 }
 
 /** The size that the task has, which may be less than what it holds for placement while it is to grow. */
 const sizeInEffect = `coalesce((t.adjusted->>'cpuMillis')::int, t.cpu_millis) AS cpu_millis,
-              coalesce((t.adjusted->>'memoryMiB')::int, t.memory_mib) AS memory_mib`;
+              coalesce((t.adjusted->>'memoryMiB')::int, t.memory_mib) AS memory_mib, coalesce((t.adjusted->>'frozen')::boolean, false) AS frozen`;
 
 @Injectable()
 export class UsageStore {
@@ -56,9 +31,10 @@ export class UsageStore {
 
   async findTask(tenantId: TenantId, id: TaskId): Promise<MeteredTask | null> {
     const [row] = await this.database.query(
-      `SELECT t.id, t.state, t.stop_code, t.started_at, ${sizeInEffect}, t.created_at,
+      `SELECT t.id, t.state, t.stop_code, t.started_at, ${sizeInEffect}, t.created_at, ${groupColumns},
               CASE WHEN h.state <> 'active' THEN h.last_seen_at END AS last_seen_at
-       FROM tasks t LEFT JOIN hosts h ON h.id = t.host_id WHERE t.tenant_id = $1 AND t.id = $2`,
+       FROM tasks t JOIN task_definitions d ON d.id = t.task_definition_id LEFT JOIN hosts h ON h.id = t.host_id
+       WHERE t.tenant_id = $1 AND t.id = $2`,
       [tenantId, id],
     );
     if (!row) return null;
@@ -68,16 +44,35 @@ export class UsageStore {
       stopCode: row.stop_code,
       cpuMillis: row.cpu_millis,
       memoryMiB: row.memory_mib,
+      frozen: row.frozen,
       startedAtMs: row.started_at?.getTime() ?? null,
       lastSeenAtMs: row.last_seen_at?.getTime() ?? null,
       createdAtMs: row.created_at.getTime(),
+      holding: {
+        tenantId: row.tenant_id,
+        group: { definition: row.definition, group: row.group_name, tags: canonicalJson(row.tags), userOrKey: row.user_or_key },
+        isolation: row.isolation,
+        capacityTier: row.capacity_tier,
+        diskMiB: row.disk_mib,
+        gpus: row.gpus,
+        addresses: row.addresses,
+      },
     };
   }
 
   /** In the order of their sequence. */
-  async listIntervals(id: TaskId): Promise<UsageInterval[]> {
-    const rows: { started_at: Date; ended_at: Date; cpu_millis: number; memory_mib: number }[] = await this.database.query(
-      'SELECT started_at, ended_at, cpu_millis, memory_mib FROM usage_records WHERE task_id = $1 ORDER BY sequence',
+  async listIntervals(id: TaskId): Promise<TaskInterval[]> {
+    const rows: {
+      started_at: Date;
+      ended_at: Date;
+      cpu_millis: number;
+      memory_mib: number;
+      frozen: boolean;
+      pull: boolean;
+      egress_bytes: string;
+    }[] = await this.database.query(
+      `SELECT started_at, ended_at, cpu_millis, memory_mib, frozen, pull, egress_bytes
+       FROM usage_records WHERE task_id = $1 ORDER BY sequence`,
       [id],
     );
     return rows.map((row) => ({
@@ -85,6 +80,9 @@ export class UsageStore {
       endMs: row.ended_at.getTime(),
       cpuMillis: row.cpu_millis,
       memoryMiB: row.memory_mib,
+      frozen: row.frozen,
+      pull: row.pull,
+      egressBytes: Number(row.egress_bytes),
     }));
   }
 }

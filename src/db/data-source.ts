@@ -12,6 +12,7 @@ import { ExecSessions1764700000000 } from '../../migrations/1764700000000-exec-s
 import { TaskNames1764750000000 } from '../../migrations/1764750000000-task-names.js';
 import { Invoices1766070000000 } from '../../migrations/1766070000000-invoices.js';
 import { Volumes1766000000000 } from '../../migrations/1766000000000-volumes.js';
+import { Metering1766060000000 } from '../../migrations/1766060000000-metering.js';
 
 export const migrations = [
   Initial1764000000000,
@@ -26,6 +27,7 @@ export const migrations = [
   ExecSessions1764700000000,
   Invoices1766070000000,
   Volumes1766000000000,
+  Metering1766060000000,
 ];
 
 export function dataSourceOptions(databaseUrl: string, poolSize: number) {

@@ -3,9 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { type HostId, type StopCode, stopCodes, type TaskId, type TenantId } from '@berth/contract';
 import { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { ContractsStore } from '../../src/billing/contracts.store.js';
 import { CostService } from '../../src/billing/cost.service.js';
 import { PriceBooksStore } from '../../src/billing/price-books.store.js';
-import { insertUsage, type ReceivedUsage, UsageStore } from '../../src/billing/usage.store.js';
+import { UsageStore } from '../../src/billing/usage.store.js';
+import { insertUsage, type ReceivedUsage } from '../../src/billing/usage-intake.store.js';
 import { freshDatabase } from '../support/cluster.js';
 
 const start = Date.parse('2026-11-01T00:00:00Z');
@@ -22,7 +24,7 @@ let costs: CostService;
 beforeEach(async () => {
   database = await freshDatabase(inject('databaseUrl'));
   source = await new DataSource({ type: 'postgres', url: database.url }).initialize();
-  costs = new CostService(new UsageStore(source), new PriceBooksStore(source));
+  costs = new CostService(new UsageStore(source), new ContractsStore(source, new PriceBooksStore(source)));
   await source.query(`INSERT INTO tenants (id, name) VALUES ($1, 't')`, [tenant]);
   await source.query(`INSERT INTO hosts (id, name, state) VALUES ($1, 'a', 'active'), ($2, 'b', 'active')`, [host, otherHost]);
   await source.query(`INSERT INTO task_definitions (id, tenant_id, family, revision, spec, spec_hash) VALUES ($1, $2, 'f', 1, '{}', '')`, [
@@ -114,10 +116,16 @@ describe('the cost of a task', () => {
   });
 
   it('follows the price book of the time of use', async () => {
-    await source.query(`INSERT INTO price_books VALUES ('default', 2, 'USD', $1, '{"cpu": "3", "memory": "0"}')`, [
-      new Date(start + minute),
+    await source.query(`INSERT INTO price_books (name, version, currency, starts_at, terms) VALUES ('default', 2, 'USD', $1, $2)`, [
+      new Date(start + 60 * minute),
+      JSON.stringify({
+        rates: [
+          { dimension: 'cpu', price: '3' },
+          { dimension: 'memory', price: '0' },
+        ],
+      }),
     ]);
-    await insert([record(0), record(1)]);
+    await insert([record(59), record(60)]);
     await stop('UserInitiated');
     const cost = await costs.ofTask(tenant, task);
     expect(cost.priceBook).toBe('default:1, default:2');
