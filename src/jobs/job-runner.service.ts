@@ -4,12 +4,10 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShut
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { CONFIG, LOGGER } from '../db/db.module.js';
-import { Maintenance } from './maintenance.service.js';
+import { BackgroundJobs } from './background-jobs.service.js';
 import { closeSoon, type JobQueue, type JobWorker, openQueue, openWorker } from './queues.js';
 
 export const queueName = 'maintenance';
-export const sweepJob = 'sweep';
-const sweepEveryMs = 3_600_000;
 /** Redis may be flushed: the schedule is written again. */
 const scheduleAgainMs = 600_000;
 const openAgainMs = 5_000;
@@ -24,7 +22,7 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     @Inject(LOGGER) private readonly logger: Logger,
-    @Inject(Maintenance) private readonly maintenance: Maintenance,
+    @Inject(BackgroundJobs) private readonly jobs: BackgroundJobs,
   ) {}
 
   /** Waits for nothing: the queue's server may be away, and the API does not need it. */
@@ -54,7 +52,7 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
 
   private async tryOpen(): Promise<void> {
     this.queue = openQueue(this.config, queueName);
-    this.worker = openWorker(this.config, queueName, async () => this.maintenance.sweep());
+    this.worker = openWorker(this.config, queueName, async ({ name }) => this.jobs.find(name)?.run());
     for (const part of [this.queue, this.worker]) part.on('error', (error) => this.onAway(error));
     this.worker.on('failed', (job, error) => this.logger.error({ err: error, job: job?.name }, 'a background job failed'));
     await this.queue.waitUntilReady();
@@ -73,9 +71,11 @@ export class JobRunner implements OnApplicationBootstrap, OnApplicationShutdown 
   }
 
   private schedule(): void {
-    const template = { name: sweepJob, opts: { removeOnComplete: 10, removeOnFail: 100 } };
-    this.queue
-      ?.upsertJobScheduler(sweepJob, { every: sweepEveryMs }, template)
-      .catch((error: unknown) => this.logger.warn({ err: error }, 'the job schedule could not be written; it will be tried again'));
+    for (const { name, everyMs } of this.jobs.all()) {
+      const template = { name, opts: { removeOnComplete: 10, removeOnFail: 100 } };
+      this.queue
+        ?.upsertJobScheduler(name, { every: everyMs }, template)
+        .catch((error: unknown) => this.logger.warn({ err: error }, 'the job schedule could not be written; it will be tried again'));
+    }
   }
 }

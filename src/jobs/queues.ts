@@ -25,6 +25,8 @@ export interface JobWorker {
   on(event: 'failed', listen: (job: { name: string } | undefined, error: Error) => void): unknown;
 }
 
+/** Jobs that a process does at a time: a long one, such as closing months, holds up no other. */
+const jobsAtOnce = 3;
 /** Each queue and each worker has connections of its own, so few are enough. */
 const connectionsEach = 2;
 const closeWithinMs = 3_000;
@@ -38,8 +40,8 @@ export function openQueue(config: Config, name: string): JobQueue {
 /** Takes no jobs before `run`. Call that only once it is ready: a worker whose first connection fails spins for ever. */
 export function openWorker(config: Config, name: string, work: Processor): JobWorker {
   if (config.redisUrl !== null)
-    return new Worker(name, work, { connection: redisOptions(config.redisUrl), prefix: 'berth', autorun: false });
-  return new postgres.Worker(name, work, { connection: postgresOptions(config), autorun: false });
+    return new Worker(name, work, { connection: redisOptions(config.redisUrl), prefix: 'berth', autorun: false, concurrency: jobsAtOnce });
+  return new postgres.Worker(name, work, { connection: postgresOptions(config), autorun: false, concurrency: jobsAtOnce });
 }
 
 /** Waits for a job that runs, but not for a server that is away: bullmq would, for ever. */
