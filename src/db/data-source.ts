@@ -10,9 +10,9 @@ import { StoredLogs1764460000000 } from '../../migrations/1764460000000-stored-l
 import { Networks1764500000000 } from '../../migrations/1764500000000-networks.js';
 import { ExecSessions1764700000000 } from '../../migrations/1764700000000-exec-sessions.js';
 import { TaskNames1764750000000 } from '../../migrations/1764750000000-task-names.js';
-import { Invoices1766070000000 } from '../../migrations/1766070000000-invoices.js';
 import { Volumes1766000000000 } from '../../migrations/1766000000000-volumes.js';
 import { Metering1766060000000 } from '../../migrations/1766060000000-metering.js';
+import { Invoices1766070000000 } from '../../migrations/1766070000000-invoices.js';
 
 export const migrations = [
   Initial1764000000000,
@@ -25,9 +25,9 @@ export const migrations = [
   Secrets1764400000000,
   Networks1764500000000,
   ExecSessions1764700000000,
-  Invoices1766070000000,
   Volumes1766000000000,
   Metering1766060000000,
+  Invoices1766070000000,
 ];
 
 export function dataSourceOptions(databaseUrl: string, poolSize: number) {

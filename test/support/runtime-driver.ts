@@ -62,6 +62,7 @@ const calls: Record<string, (...args: never[]) => Promise<unknown>> = {
   exits: async () => exits,
   descriptors: async () => readdirSync('/proc/self/fd').map((fd) => linkOf(`/proc/self/fd/${fd}`)),
   setNetwork: runtime.setNetwork,
+  removeVolumes: runtime.removeVolumes,
   close: runtime.close,
   teardown: runtime.teardown,
 };

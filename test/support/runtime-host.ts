@@ -40,6 +40,7 @@ export interface RuntimeCalls {
   exits(): Promise<{ taskId: TaskId; container: string; exit: Exit }[]>;
   descriptors(): Promise<string[]>;
   setNetwork(state: NetworkState): Promise<void>;
+  removeVolumes(volumeIds: readonly string[]): Promise<string[]>;
   close(): Promise<void>;
   teardown(): Promise<void>;
 }

@@ -16,7 +16,7 @@ export interface BundlePlaces {
   readonly init: string;
   /** A static busybox for copying files in and out; null if this host has none. */
   readonly toolbox?: string | null;
-  /** Secret files. */
+  /** Volumes and secret files. */
   readonly storage?: readonly Mount[];
 }
 
@@ -181,8 +181,7 @@ function mountsOf({ container, places }: BundleInput): Mount[] {
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'] },
     // What lies deeper comes later, or it would be hidden.
-    ...[...container.tmpfs].sort((a, b) => a.path.length - b.path.length).map(tmpfsMount),
-    ...(places.storage ?? []),
+    ...[...container.tmpfs.map(tmpfsMount), ...(places.storage ?? [])].sort((a, b) => a.destination.length - b.destination.length),
     file('hosts'),
     file('hostname'),
     file('resolv.conf'),

@@ -14,6 +14,8 @@ export interface CleanupHost {
   readonly groups: Cgroups;
   readonly monitor: Monitor;
   readonly releaseSlot: (slot: number) => Promise<void>;
+  /** Takes the task's volumes away, but for what is in them. */
+  readonly releaseVolumes: (taskId: string) => Promise<void>;
   /** The last process of a task is gone: what it has written need not reach the host's disk. */
   readonly discardDisk: (slot: number) => void;
 }
@@ -28,6 +30,7 @@ export async function cleanupTask(host: CleanupHost, taskId: string): Promise<vo
   const sandbox = readRecord<SandboxRecord>(at.sandbox);
   if (sandbox) host.discardDisk(sandbox.slot);
   for (const name of names) removeContainerFiles(paths, taskId, name);
+  await host.releaseVolumes(taskId);
   if (sandbox) await host.releaseSlot(sandbox.slot);
   await removeTree(at.data);
   // Last, because it holds the record that says which sandbox the task has.

@@ -42,6 +42,7 @@ import { writeTaskFiles } from './task-files.js';
 import { subnetFor, taskNetworks } from './task-network.js';
 import { sampleEveryMs, taskStats } from './task-stats.js';
 import { every } from './timers.js';
+import { volumes } from './volumes.js';
 import { writeWhole } from './write-whole.js';
 
 const lookAtDiskEveryMs = 1000;
@@ -68,6 +69,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const pool = sandboxPool(maker, options.poolSize, Math.min(subnet.slots, options.uidRanges), options.log);
   const store = images(paths, options);
   const vault = secrets(paths);
+  const storage = volumes(paths, options.log, () => ({ subnet: subnet.cidr, network: networks.lastState() }));
   const starts = limiter(options.startConcurrency);
   const monitor = openMonitor(options, paths);
   const signalling = { paths, programs: options.programs };
@@ -80,7 +82,14 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const outdated = new Promise<'outdated'>((resolve) => {
     renumber = () => resolve('outdated');
   });
-  const cleaning: CleanupHost = { paths, groups, monitor, releaseSlot, discardDisk: (slot) => disk.discard(paths.slot(slot)) };
+  const cleaning: CleanupHost = {
+    paths,
+    groups,
+    monitor,
+    releaseSlot,
+    releaseVolumes: storage.cleanup,
+    discardDisk: (slot) => disk.discard(paths.slot(slot)),
+  };
   const launching: LaunchHost = {
     options,
     paths,
@@ -100,6 +109,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const start = async (known: readonly TaskId[], listeners: RuntimeListeners): Promise<void> => {
     forgetFormerBoot(paths, report.facts.bootId);
     for (const directory of [paths.run, paths.slots, paths.tasks]) mkdirSync(directory, { recursive: true, mode: 0o711 });
+    await storage.adopt(known);
     for (const directory of [paths.crunRoot, paths.runscRoot, paths.exits, paths.taskData, paths.disks, paths.logs])
       mkdirSync(directory, { recursive: true, mode: 0o711 });
     writeFileSync(paths.bootIdFile, report.facts.bootId);
@@ -142,6 +152,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     const at = paths.task(spec.taskId);
     const sandbox = readRecord<SandboxRecord>(at.sandbox) ?? (await takeSandbox(at.sandbox));
     await disk.fit(paths.slot(sandbox.slot), ephemeralStorageOf(spec));
+    await storage.prepare(spec, { slot: sandbox.slot, ids: idRangeOf(sandbox.slot, options.uidBase) }, signal);
     const taken = performance.now();
     groups.limit(at.cgroup, { cpuMillis: null, memoryMiB: spec.memoryMiB, pids: spec.pidsLimit });
     writeTaskFiles(at.files, hostnameOf(spec), sandbox.address, subnet.gateway);
@@ -251,7 +262,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       await networks.setState(state);
       renumberIfIdle();
     },
-    removeVolumes: async () => [],
+    removeVolumes: storage.remove,
     inside,
     close,
     teardown: async () => {

@@ -20,7 +20,7 @@ export function reserveBytes({ totalBytes }: DiskSpace): number {
   return Math.min(mostReserveBytes, Math.floor(totalBytes / 10));
 }
 
-/** @param ownBytes what disks of tasks take already: it is theirs, not gone. @returns what all tasks' disks may hold. */
+/** @param ownBytes what disks of tasks and volumes take already: it is theirs, not gone. @returns what all of them may hold. */
 export function diskCapacityMiB(space: DiskSpace, ownBytes: number): number {
   return Math.max(0, Math.floor((space.freeBytes + ownBytes - reserveBytes(space)) / mib));
 }

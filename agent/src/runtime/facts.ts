@@ -6,6 +6,7 @@ import { blockIoWeight } from './block-io.js';
 import type { Cgroups } from './cgroup.js';
 import { diskCapacityMiB, diskSpaceAt, takenBytes } from './disk-space.js';
 import { crunWarning } from './known-crun-faults.js';
+import { kernelHasNfs } from './nfs-mount.js';
 import type { RuntimeOptions } from './options.js';
 import type { Paths } from './paths.js';
 import { mustRun } from './programs.js';
@@ -46,6 +47,7 @@ export async function inspectHost(options: RuntimeOptions, paths: Paths, groups:
         isolation: runsc === null ? 'container' : 'container,sandbox',
         ...(runsc !== null && { runsc }),
         cpus: String(cpus().length),
+        volumes: kernelHasNfs() ? 'local,nfs' : 'local',
         ulimits: ceilingsInWords(ownCeilings()),
         blockIoWeight: blockIoWeight(),
       },
@@ -76,7 +78,7 @@ async function versionOf(program: string): Promise<string> {
 
 function diskMiBOf(paths: Paths): number {
   mkdirSync(paths.disks, { recursive: true, mode: 0o700 });
-  return diskCapacityMiB(diskSpaceAt(paths.disks), takenBytes(paths.disks));
+  return diskCapacityMiB(diskSpaceAt(paths.disks), takenBytes(paths.disks) + takenBytes(paths.volumes));
 }
 
 /** Leaves the system a twentieth of the CPUs, and of the memory a twentieth and at least 256 MiB. */

@@ -14,7 +14,7 @@ import { sandboxProcesses, startSandbox } from './gvisor.js';
 import { sandboxBundle } from './gvisor-bundle.js';
 import type { Image } from './image-store.js';
 import { CreateError, type Monitor } from './monitor.js';
-import { imageFault } from './mount-targets.js';
+import { imageFault, volumeFault } from './mount-targets.js';
 import { ociProgram } from './oci-program.js';
 import type { RuntimeOptions } from './options.js';
 import type { Paths } from './paths.js';
@@ -27,7 +27,7 @@ import type { SeccompProfile } from './seccomp.js';
 import { environmentWithSecrets, usesSecrets } from './secret-use.js';
 import { writeSecretFiles } from './secrets.js';
 import { startErrorOf } from './start-failure.js';
-import { storageMounts } from './storage-mounts.js';
+import { storageMounts, volumeMounts } from './storage-mounts.js';
 
 export interface LaunchHost {
   readonly options: RuntimeOptions;
@@ -107,6 +107,7 @@ function writeBundle(host: LaunchHost, request: LaunchRequest): void {
   const sandbox = paths.slot(request.slot);
   prepareRootfs(at, paths.writable(request.slot, container.name), sandbox.layers, image.layers, request.ids);
   const userText = container.user ?? image.config.user;
+  const volumePlaces = { scratch: paths.scratch(request.slot), mounts: shared.mounts };
   const input = {
     task,
     container,
@@ -119,7 +120,10 @@ function writeBundle(host: LaunchHost, request: LaunchRequest): void {
       files: writeContainerFiles(shared.files, at.files, container, request.address),
       init: host.options.programs.init,
       toolbox: host.toolbox,
-      storage: explain(container.name, () => storageMounts(writeSecretFiles(at.secretFiles, container, request.secrets, request.ids))),
+      storage: explain(container.name, () => [
+        ...volumeMounts(container, task.volumes, volumePlaces),
+        ...storageMounts(writeSecretFiles(at.secretFiles, container, request.secrets, request.ids)),
+      ]),
     },
     seccomp: host.seccomp,
     guestEnvironment: host.options.guestEnvironment(task.taskId, container.name),
@@ -133,12 +137,17 @@ function writeBundle(host: LaunchHost, request: LaunchRequest): void {
   const wrong = programFault(program, bundle.process.env, bundle.process.cwd, (path) => programKind(at.rootfs, path));
   if (wrong) throw new TaskStartError('TaskFailedToStart', `The container ${container.name} could not be started: ${wrong}.`);
   const allowed = {
-    directories: [shared.directory],
+    directories: [shared.directory, ...Object.values(volumePlaces)],
     files: [host.options.programs.init, ...(host.toolbox ? [host.toolbox] : [])],
     rlimits: host.rlimits,
   };
   const targets = bundle.mounts.map(({ destination }) => destination);
-  const fault = bundleFault(bundle, allowed) ?? imageFault(targets, bundle.process.cwd, (path) => linkInRootfs(at.rootfs, path));
+  const linkAt = (path: string) => linkInRootfs(at.rootfs, path);
+  const volumeTargets = (container.mountPoints ?? []).map(({ path }) => path);
+  const fault =
+    bundleFault(bundle, allowed) ??
+    imageFault(targets, bundle.process.cwd, linkAt) ??
+    volumeFault(volumeTargets, targets, bundle.process.cwd, linkAt);
   if (fault) throw new TaskStartError('TaskFailedToStart', `The container ${container.name} was refused: ${fault}.`);
   const annotations = host.filters.annotationsFor(host.seccomp);
   const written = task.isolation === 'sandbox' ? sandboxBundle(bundle, request.ids) : { ...bundle, annotations };

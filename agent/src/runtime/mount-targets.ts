@@ -31,6 +31,29 @@ export function imageFault(targets: readonly string[], workingDirectory: string,
   return null;
 }
 
+/**
+ * What is in a volume can be changed at any moment, by another task too: no link in one may decide where something of ours
+ * lands, or where a container begins.
+ * @param volumes where they are to be mounted.
+ * @returns what is wrong, in words for the task's owner, or null.
+ */
+export function volumeFault(
+  volumes: readonly string[],
+  targets: readonly string[],
+  workingDirectory: string,
+  linkAt: LinkAt,
+): string | null {
+  for (const volume of volumes) {
+    const outer = realPath(volume, linkAt);
+    const liesWithin = (path: string) => realPath(path, linkAt)?.startsWith(`${outer}/`) ?? false;
+    const inner = targets.find((target) => !isKernels(target) && liesWithin(target));
+    if (inner) return `${inner} lies in the volume on ${volume}, where nothing else can be mounted`;
+    if (liesWithin(workingDirectory))
+      return `its working directory ${workingDirectory} lies in the volume on ${volume}. Make it ${volume}, and change from there to the other by the command`;
+  }
+  return null;
+}
+
 export function isKernels(path: string): boolean {
   return kernels.some((own) => path === own || path.startsWith(`${own}/`));
 }

@@ -32,6 +32,11 @@ export function pathsOf(instance: string, dataDirectory: string) {
     pulls: join(data, 'pulls'),
     taskData: join(data, 'tasks'),
     disks: join(data, 'disks'),
+    /** The files that persistent volumes are in, and where those in use are mounted. */
+    volumes: join(data, 'volumes'),
+    volumeMounts: join(run, 'volumes'),
+    /** Volumes as tasks see them, apart from all else of the tasks: what is in here is never removed by walking it. */
+    taskMounts: join(run, 'mounts'),
     logs: join(data, 'logs'),
     bridge: `${instance}0`,
     /** The device that leads to other hosts' tasks. */
@@ -60,9 +65,14 @@ export function pathsOf(instance: string, dataDirectory: string) {
     },
     /** What a container writes, on the task's disk. */
     writable: (slot: number, container: string) => join(run, 'slots', String(slot), 'disk', 'containers', container),
+    /** Where a task's scratch volumes are. */
+    scratch: (slot: number) => join(run, 'slots', String(slot), 'disk', 'volumes'),
+    volume: (id: string) => ({ image: join(data, 'volumes', `${id}.img`), mount: join(run, 'volumes', id) }),
     task: (taskId: string) => ({
       directory: join(run, 'tasks', taskId),
       sandbox: join(run, 'tasks', taskId, 'sandbox.json'),
+      volumes: join(run, 'tasks', taskId, 'volumes.json'),
+      mounts: join(run, 'mounts', taskId),
       files: join(run, 'tasks', taskId, 'files'),
       data: join(data, 'tasks', taskId),
       logs: join(data, 'logs', taskId),

@@ -72,14 +72,20 @@ export function unmount(target: string): boolean {
  * Mounts `source` (a directory) once more at `target`, with ids shifted as the user namespace open as `userNamespaceFd`
  * maps them. Needs Linux 5.12; below an overlay 5.19.
  */
-export function mountIdmapped(source: string, target: string, userNamespaceFd: number, close: (fd: number) => void): void {
+export function mountIdmapped(
+  source: string,
+  target: string,
+  userNamespaceFd: number,
+  close: (fd: number) => void,
+  { readOnly = false }: { readonly readOnly?: boolean } = {},
+): void {
   const openTreeClone = 1;
   const tree = check('open_tree', openTreeCall(numbers.openTree, atFdCwd, source, openTreeClone | closeOnExec), source);
   try {
     const idmap = 0x100000n;
-    const noDevNoSuidAttributes = 0x2n | 0x4n;
+    const restrictions = 0x2n | 0x4n | (readOnly ? 0x1n : 0n);
     const attributes = Buffer.alloc(32);
-    attributes.writeBigUInt64LE(idmap | noDevNoSuidAttributes, 0);
+    attributes.writeBigUInt64LE(idmap | restrictions, 0);
     attributes.writeBigUInt64LE(BigInt(userNamespaceFd), 24);
     check('mount_setattr', mountSetattrCall(numbers.mountSetattr, tree, '', atEmptyPath, attributes, attributes.length), source);
     const fromEmptyPath = 4;

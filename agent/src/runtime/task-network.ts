@@ -16,6 +16,8 @@ export interface TaskNetworks {
   setUp(inUse: readonly number[]): Promise<void>;
   /** What the control plane says, whole. Kept for the next life. */
   setState(state: NetworkState): Promise<void>;
+  /** What was said last, in this life or the one before; null if nothing was. */
+  lastState(): NetworkState | null;
   /**
    * Gives a task its place; the same again if it has one. It holds when `settled` says so.
    * @throws TaskStartError when a port that it asks for is in use
@@ -38,6 +40,11 @@ export function taskNetworks(paths: Paths, net: Network, log: { warn(fields: obj
   let nextPort = startOf(paths.instance);
   /** Ports are chosen by one task at a time: what one has found free the next must not find. */
   let choosing: Promise<unknown> = Promise.resolve();
+
+  const lastState = (): NetworkState | null => {
+    const text = readIfThere(paths.networkState);
+    return text === null ? null : (JSON.parse(text) as NetworkState);
+  };
 
   const recorded = (slot: number): Member | null => {
     const text = readIfThere(paths.slot(slot).member);
@@ -84,13 +91,13 @@ export function taskNetworks(paths: Paths, net: Network, log: { warn(fields: obj
   return {
     setUp: async (inUse) => {
       writeWhole(paths.subnetInUse, net.subnet);
-      const text = readIfThere(paths.networkState);
       await net.setUp(
         inUse,
         inUse.flatMap((slot) => recorded(slot) ?? []),
-        text === null ? null : (JSON.parse(text) as NetworkState),
+        lastState(),
       );
     },
+    lastState,
     setState: async (state) => {
       writeWhole(paths.networkState, JSON.stringify(state));
       await net.setState(state);
