@@ -22,6 +22,7 @@ export * from './isolation.js';
 export * from './log-format.js';
 export * from './network.js';
 export * from './nfs.js';
+export * from './placement.js';
 export * from './restart-policy.js';
 export * from './secret.js';
 export * from './security-group.js';

@@ -18,6 +18,7 @@ export const stopCodes = {
   },
   DependencyFailed: { fault: 'user', meaning: 'What a container waits for (dependsOn) can’t happen any more; the reason names it.' },
   StartTimeout: { fault: 'user', meaning: 'A container did not become what others wait for within its startTimeoutSeconds.' },
+  SpotInterruption: { fault: 'none', meaning: 'A spot task left, with notice, because a task of a higher tier needed its place.' },
   MaxRunTimeExceeded: { fault: 'none', meaning: 'The task ran for its maxRunTimeSeconds and was stopped.' },
   TaskFailedToStart: { fault: 'user', meaning: 'A container could not be started as its definition says; the reason names what is wrong.' },
   ImagePullFailed: { fault: 'user', meaning: 'An image could not be pulled; the reason is the registry’s answer.' },

@@ -11,6 +11,7 @@ import { Networks1764500000000 } from '../../migrations/1764500000000-networks.j
 import { ExecSessions1764700000000 } from '../../migrations/1764700000000-exec-sessions.js';
 import { TaskNames1764750000000 } from '../../migrations/1764750000000-task-names.js';
 import { Volumes1766000000000 } from '../../migrations/1766000000000-volumes.js';
+import { Placement1766020000000 } from '../../migrations/1766020000000-placement.js';
 import { Metering1766060000000 } from '../../migrations/1766060000000-metering.js';
 import { Invoices1766070000000 } from '../../migrations/1766070000000-invoices.js';
 
@@ -28,6 +29,7 @@ export const migrations = [
   Volumes1766000000000,
   Metering1766060000000,
   Invoices1766070000000,
+  Placement1766020000000,
 ];
 
 export function dataSourceOptions(databaseUrl: string, poolSize: number) {

@@ -3,10 +3,13 @@ import { Module } from '@nestjs/common';
 import { AgentsModule } from '../agents/agents.module.js';
 import { HostLiveness } from './host-liveness.reconciler.js';
 import { Leadership } from './leadership.service.js';
+import { LiveEngine } from './live-engine.service.js';
+import { Placements } from './placements.service.js';
 import { Scheduler } from './scheduler.service.js';
 
 @Module({
   imports: [AgentsModule],
-  providers: [Leadership, Scheduler, HostLiveness],
+  providers: [Leadership, LiveEngine, Placements, Scheduler, HostLiveness],
+  exports: [LiveEngine, Leadership],
 })
 export class PlacementModule {}

@@ -1,19 +1,14 @@
-// Places pending tasks: reads, decides (place.ts), commits, hands over to the agents. One pass at a time; a wake-up
-// during a pass makes another one. The slow timer is the retry for whatever went wrong and for signals that got lost.
+// Places pending tasks: brings the engine up to date, decides, commits, hands over to the agents. One pass at a time; a
+// wake-up during a pass makes another one. The slow timer is the retry for whatever went wrong and for signals that got lost.
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { Histogram } from 'prom-client';
-import { DataSource } from 'typeorm';
 import { HostLinks } from '../agents/host-links.service.js';
 import type { Config } from '../config.js';
 import { CONFIG, LOGGER } from '../db/db.module.js';
 import { SignalBus } from '../db/signals.js';
-import { type Fleet, type Shape, shapeKey } from './fleet.js';
 import { Leadership } from './leadership.service.js';
-import type { Lease } from './lease.store.js';
-import { place, type UnplacedTask } from './place.js';
-import { type Assignment, commitPlacements, readFleet, readPending, writePendingReasons } from './scheduler.store.js';
-import { readVolumeHomes } from './volume-homes.store.js';
+import { type Committed, Placements } from './placements.service.js';
 
 const tasksPerBatch = 1000;
 const retryMs = 5_000;
@@ -33,17 +28,20 @@ export class Scheduler implements OnModuleInit, OnModuleDestroy {
   constructor(
     @Inject(CONFIG) private readonly config: Pick<Config, 'roles'>,
     @Inject(LOGGER) private readonly logger: Logger,
-    @Inject(DataSource) private readonly db: DataSource,
     @Inject(SignalBus) private readonly signals: SignalBus,
     @Inject(Leadership) private readonly leadership: Leadership,
     @Inject(HostLinks) private readonly hostLinks: HostLinks,
+    @Inject(Placements) private readonly placements: Placements,
   ) {}
 
   onModuleInit(): void {
     if (!this.config.roles.includes('scheduler')) return;
     this.unsubscribe = this.signals.on('pending', () => this.wake());
     this.retry = setInterval(() => this.wake(), retryMs);
-    this.leadership.onElected(() => this.wake());
+    this.leadership.onElected(() => {
+      this.placements.begin();
+      this.wake();
+    });
     this.leadership.start();
   }
 
@@ -71,82 +69,58 @@ export class Scheduler implements OnModuleInit, OnModuleDestroy {
     await this.pass;
   }
 
-  /** Pages through everything pending, so that tasks that fit nowhere hold up nobody behind them. */
+  /** Batch by batch, so that the first tasks of a long queue start while the last are still being placed. */
   private async placeAll(): Promise<void> {
-    const lease = this.leadership.lease;
-    if (!lease) return;
-    const unplaced = new Map<string, UnplacedTask>();
-    let [fleet, page] = await Promise.all([readFleet(this.db), readPending(this.db, tasksPerBatch, null, [])]);
-    for (;;) {
-      if (page.tasks.length > 0) fleet = await this.placeBatch(lease, page.tasks, fleet, unplaced);
-      if (!page.next || this.stopped || !this.leadership.lease) break;
-      page = await readPending(
-        this.db,
-        tasksPerBatch,
-        page.next,
-        [...unplaced.values()].map(({ shape }) => shape),
-      );
+    for (let more = true; more && !this.stopped; ) {
+      const { lease } = this.leadership;
+      if (!lease) return;
+      const endTimer = batchSeconds.startTimer();
+      const batch = await this.placements.place(lease, tasksPerBatch);
+      if (!batch) return this.leadership.stepDown();
+      endTimer();
+      this.handOver(lease.epoch, batch);
+      more = batch.decided > 0;
+      if (more) batchTasks.observe(batch.decided);
     }
-    if (unplaced.size > 0) await this.explain(lease, [...unplaced.values()]);
-  }
-
-  private async placeBatch(
-    lease: Lease,
-    tasks: Parameters<typeof place>[0],
-    { hosts }: Fleet,
-    unplaced: Map<string, UnplacedTask>,
-  ): Promise<Fleet> {
-    const volumeIds = new Set(tasks.flatMap(({ needs }) => needs.volumes?.map(({ id }) => id) ?? []));
-    const fleet = { hosts, volumes: await readVolumeHomes(this.db, [...volumeIds]) };
-    const endTimer = placementSeconds.startTimer();
-    const plan = place(tasks, fleet);
-    for (const task of plan.unplaced) unplaced.set(shapeKey(task.shape), task);
-    if (plan.placed.length > 0) {
-      const assignments = await commitPlacements(this.db, lease, plan.placed, fleet);
-      if (!assignments) this.leadership.stepDown();
-      else this.handOver(lease, assignments);
-      // Refused in part, because a host or a task changed since it was read: look again.
-      if (assignments && assignments.length < plan.placed.length) this.wokenMeanwhile = true;
-    }
-    endTimer();
-    batchTasks.observe(tasks.length);
-    return plan.fleet;
+    await this.explain();
   }
 
   /** Agents connected here get their tasks from memory; other replicas are told to look. */
-  private handOver(lease: Lease, assignments: readonly Assignment[]): void {
-    const elsewhere = this.hostLinks.assign(lease.epoch, assignments);
+  private handOver(epoch: number, { assignments, evicted }: Committed): void {
+    if (assignments.length === 0 && evicted.tasks.length === 0) return;
+    const elsewhere = [...this.hostLinks.assign(epoch, assignments), ...evicted.hosts];
     if (elsewhere.length > 0) this.signals.send('desired', elsewhere);
-    this.signals.send(
-      'tasks',
-      assignments.map(({ taskId }) => taskId),
-    );
+    this.signals.send('tasks', [...assignments.map(({ taskId }) => taskId), ...evicted.tasks]);
   }
 
-  private async explain(lease: Lease, unplaced: readonly { shape: Shape; reason: UnplacedTask['reason'] }[]): Promise<void> {
+  private async explain(): Promise<void> {
+    const { lease } = this.leadership;
+    if (!lease || !this.placements.hasUnexplained) return;
     const waitMs = this.reasonsWrittenAtMs + reasonsEveryMs - performance.now();
-    if (waitMs > 0) {
-      this.laterReasons ??= setTimeout(() => {
-        this.laterReasons = null;
-        this.wake();
-      }, waitMs);
-      return;
-    }
+    if (waitMs > 0) return this.explainLater(waitMs);
     this.reasonsWrittenAtMs = performance.now();
-    const changed = await writePendingReasons(this.db, lease, unplaced);
-    if (!changed) this.leadership.stepDown();
-    else if (changed.length > 0) this.signals.send('tasks', changed);
+    const changed = await this.placements.explain(lease);
+    if (!changed) return this.leadership.stepDown();
+    if (changed.length > 0) this.signals.send('tasks', changed);
+    if (this.placements.hasUnexplained) this.explainLater(reasonsEveryMs);
+  }
+
+  private explainLater(waitMs: number): void {
+    this.laterReasons ??= setTimeout(() => {
+      this.laterReasons = null;
+      this.wake();
+    }, waitMs);
   }
 }
 
-const placementSeconds = new Histogram({
+const batchSeconds = new Histogram({
   name: 'berth_placement_batch_seconds',
-  help: 'Time from having read a batch of pending tasks to having handed the placed ones to the gateway',
+  help: 'Time from bringing the engine up to date to having a batch of placements committed',
   buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
 });
 
 const batchTasks = new Histogram({
   name: 'berth_placement_batch_tasks',
-  help: 'Tasks considered in one batch',
+  help: 'Tasks placed in one batch',
   buckets: [1, 2, 5, 10, 50, 100, 500, 1000],
 });

@@ -1,75 +1,76 @@
-import type { HostId, TaskId } from '@berth/contract';
+import type { HostId } from '@berth/contract';
 import { describe, expect, it } from 'vitest';
-import type { Fleet, HostView, Needs, PlaceableTask } from './fleet.js';
-import { place } from './place.js';
-import type { VolumeHome } from './volume-needs.js';
+import { hostRow as host, modelOf, placeAll, running, taskRow, whyPending } from '../../test/support/fleet-model.js';
+import type { Needs, VolumeRow } from './fleet.js';
 
-const host = (id: string, given: Partial<HostView> & { diskMiB?: number; cpuMillis?: number } = {}): HostView => ({
-  id: id as HostId,
-  name: `host-${id}`,
-  state: 'active',
-  attributes: { volumes: 'local' },
-  diskPressure: null,
-  capacity: { cpuMillis: given.cpuMillis ?? 4000, memoryMiB: 4096, taskSlots: 100, diskMiB: given.diskMiB ?? 50_000 },
-  used: { cpuMillis: 0, memoryMiB: 0, taskSlots: 0, diskMiB: 0 },
-  ...given,
-});
-const home = (id: string, on: string, written = false): VolumeHome => ({ id, hostId: on as HostId, hostName: `host-${on}`, written });
+const home = (id: string, on: string, sizeMiB = 1000): VolumeRow => ({ id, hostId: on as HostId, sizeMiB, removed: false });
 const uses = (id: string, write = true, sizeMiB = 1000): Needs => ({
   volumes: [{ id, name: `the-${id}`, sizeMiB, write }],
   volumeKinds: ['local'],
 });
-const task = (id: string, needs: Needs, cpuMillis = 100): PlaceableTask => ({ id: id as TaskId, cpuMillis, memoryMiB: 64, needs });
-const hostsOf = (fleet: Fleet, tasks: PlaceableTask[]) => place(tasks, fleet).placed.map(({ taskId, hostId }) => `${taskId}@${hostId}`);
-const reasonOf = (fleet: Fleet, one: PlaceableTask) => place([one], fleet).unplaced[0]?.reason.summary;
+const task = (id: string, needs: Needs, cpuMillis = 100) => taskRow(id, needs, { cpuMillis });
 
 describe('volumes in placement', () => {
   it('bind a task to their host, however well another fits', () => {
     const hosts = [host('a', { cpuMillis: 200 }), host('b')];
-    expect(hostsOf({ hosts, volumes: [home('v', 'b')] }, [task('t', uses('v')), task('u', {})])).toEqual(['t@b', 'u@b']);
-    expect(hostsOf({ hosts }, [task('t', uses('v'))])).toEqual(['t@a']);
+    expect(placeAll(modelOf(hosts, [task('t', uses('v'))], { volumes: [home('v', 'b')] }))).toEqual(['t@b']);
+    expect(placeAll(modelOf(hosts, [task('t', uses('v'))]))).toEqual(['t@a']);
   });
 
   it('bind the next task of the same batch, which waits if both write', () => {
-    const fleet = { hosts: [host('a', { cpuMillis: 200 }), host('b', { cpuMillis: 300 })] };
-    const plan = place([task('t', uses('v'), 150), task('r', uses('v', false), 150), task('w', uses('v'), 10)], fleet);
-    expect(plan.placed.map(({ taskId, hostId }) => `${taskId}@${hostId}`)).toEqual(['t@a']);
-    expect(plan.unplaced.map(({ taskId, reason }) => `${taskId}: ${reason.summary}`)).toEqual([
-      'r: the volume the-v lives on host-a; there, needs 150m CPU; the largest free is 50m CPU on 1 host',
-      'w: the volume the-v lives on host-a; there, another task writes the volume the-v, and one may at a time: wait for its end, or mount the volume read-only',
+    const hosts = [host('a', { cpuMillis: 200 }), host('b', { cpuMillis: 300 })];
+    const model = modelOf(hosts, [task('t', uses('v'), 150), task('r', uses('v', false), 150), task('w', uses('v'), 10)]);
+    expect(placeAll(model)).toEqual(['t@a']);
+    expect(['r', 'w'].map((id) => whyPending(model, id))).toEqual([
+      'the volume the-v lives on host-a; there, needs 150m CPU; the largest free is 50m CPU on 1 host',
+      'the volume the-v lives on host-a; there, another task writes the volume the-v, and one may at a time: wait for its end, or mount the volume read-only',
     ]);
-    expect(plan.fleet.volumes).toEqual([home('v', 'a', true)]);
+  });
+
+  it('let the next one write when the one before has ended', () => {
+    const model = modelOf([host('a')], [running('t', 'a', uses('v')), task('w', uses('v'))], { volumes: [home('v', 'a')] });
+    expect(placeAll(model)).toEqual([]);
+    model.apply({ hosts: [], volumes: [], tasks: [running('t', 'a', uses('v'), { state: 'stopped' })] }, 0);
+    expect(placeAll(model)).toEqual(['w@a']);
   });
 
   it('let any number read beside the one that writes', () => {
-    const fleet = { hosts: [host('a')], volumes: [home('v', 'a', true)] };
-    expect(hostsOf(fleet, [task('r', uses('v', false)), task('s', uses('v', false))])).toEqual(['r@a', 's@a']);
+    const tasks = [running('w', 'a', uses('v')), task('r', uses('v', false)), task('s', uses('v', false))];
+    expect(placeAll(modelOf([host('a')], tasks, { volumes: [home('v', 'a')] }))).toEqual(['r@a', 's@a']);
   });
 
   it('take their place on the host once, when they come to live there', () => {
     const hosts = [host('a', { diskMiB: 4200 })];
-    const read = (id: string) => task(id, uses('v', false, 1000));
-    expect(hostsOf({ hosts }, [read('t'), read('u'), read('w'), read('x')])).toEqual(['t@a', 'u@a', 'w@a']);
-    expect(hostsOf({ hosts, volumes: [home('v', 'a')] }, [read('t'), read('u'), read('w'), read('x'), read('y')])).toHaveLength(4);
-    expect(reasonOf({ hosts: [host('a', { diskMiB: 1500 })] }, task('t', uses('v', true, 1000)))).toBe(
-      'needs 2024 MiB of disk; the largest host has 1500 MiB of disk in all',
-    );
+    const readers = ['t', 'u', 'w', 'x'].map((id) => task(id, uses('v', false)));
+    expect(placeAll(modelOf(hosts, readers))).toEqual(['t@a', 'u@a', 'w@a']);
+    expect(placeAll(modelOf(hosts, readers, { volumes: [home('v', 'a')] }))).toHaveLength(3);
+    const small = modelOf([host('a', { diskMiB: 1500 })], [task('t', uses('v'))]);
+    expect(placeAll(small)).toEqual([]);
+    expect(whyPending(small, 't')).toBe('needs 2024 MiB of disk; the largest host has 1500 MiB of disk in all');
+  });
+
+  it('give their room back when nothing is left of them', () => {
+    const model = modelOf([host('a', { diskMiB: 2000 })], [task('t', {})], { volumes: [home('v', 'a')] });
+    expect(placeAll(model)).toEqual([]);
+    model.apply({ hosts: [], tasks: [], volumes: [{ ...home('v', 'a'), removed: true }] }, 0);
+    expect(placeAll(model)).toEqual(['t@a']);
   });
 
   it('say that their host is away, and that two live apart', () => {
-    const hosts = [host('a', { state: 'unreachable' }), host('b')];
-    expect(reasonOf({ hosts, volumes: [home('v', 'a')] }, task('t', uses('v')))).toBe(
-      'the volume the-v lives on host-a; there, 1 host not active: unreachable or lost',
-    );
+    const away = modelOf([host('a', { state: 'unreachable' }), host('b')], [task('t', uses('v'))], { volumes: [home('v', 'a')] });
+    expect(placeAll(away)).toEqual([]);
+    expect(whyPending(away, 't')).toBe('the volume the-v lives on host-a; there, 1 host not active: unreachable or lost');
     const both: Needs = { volumes: [...(uses('v').volumes ?? []), ...(uses('w').volumes ?? [])] };
-    expect(reasonOf({ hosts: [host('a'), host('b')], volumes: [home('v', 'a'), home('w', 'b')] }, task('t', both))).toBe(
-      'the volume the-v lives on host-a and the volume the-w lives on host-b',
-    );
+    const apart = modelOf([host('a'), host('b')], [task('t', both)], { volumes: [home('v', 'a'), home('w', 'b')] });
+    expect(placeAll(apart)).toEqual([]);
+    expect(whyPending(apart, 't')).toBe('the volume the-v lives on host-a and the volume the-w lives on host-b');
   });
 
   it('go only to hosts that know how to make them', () => {
-    const old = host('a', { attributes: {} });
-    expect(hostsOf({ hosts: [old, host('b')] }, [task('t', { volumeKinds: ['local'] })])).toEqual(['t@b']);
-    expect(reasonOf({ hosts: [old, host('b')] }, task('t', { volumeKinds: ['nfs'] }))).toBe('2 hosts can make no nfs volumes');
+    const hosts = [host('a', { attributes: {} }), host('b')];
+    expect(placeAll(modelOf(hosts, [task('t', { volumeKinds: ['local'] })]))).toEqual(['t@b']);
+    const model = modelOf(hosts, [task('t', { volumeKinds: ['nfs'] })]);
+    expect(placeAll(model)).toEqual([]);
+    expect(whyPending(model, 't')).toBe('2 hosts can make no nfs volumes');
   });
 });

@@ -1,4 +1,4 @@
-import type { HostId, PendingReason } from '@berth/contract';
+import type { HostId, PendingReason, TaskId } from '@berth/contract';
 import { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { Config } from '../../src/config.js';
@@ -99,7 +99,7 @@ describe('the scheduler', () => {
   it('says why a task is pending, says it anew when that changes, and writes nothing when it does not', async () => {
     await addHost(db, { memoryMiB: 3100 });
     const { replica } = await leader();
-    const [id = ''] = await addTasks(db, world, 1, { memoryMiB: 8192 });
+    const [id] = (await addTasks(db, world, 1, { memoryMiB: 8192 })) as [TaskId];
     replica.signals.send('pending', null);
     await eventually(() => reasonOf(id));
     expect(await reasonOf(id)).toMatchObject({
@@ -107,8 +107,7 @@ describe('the scheduler', () => {
       filters: [{ filter: 'memory', hosts: 1 }],
     });
     const lease = await eventually(() => replica.leadership.lease);
-    const shape = { cpuMillis: 100, memoryMiB: 8192, needs: {} };
-    expect(await writePendingReasons(db, lease, [{ shape, reason: (await reasonOf(id)) as PendingReason }])).toEqual([]);
+    expect(await writePendingReasons(db, lease, [{ taskIds: [id], reason: (await reasonOf(id)) as PendingReason }])).toEqual([]);
     await addHost(db, { memoryMiB: 8000 });
     replica.signals.send('pending', null);
     await eventually(async () => (await reasonOf(id))?.summary === 'needs 8192 MiB; the largest host has 8000 MiB in all');
@@ -202,8 +201,8 @@ describe('leadership', () => {
     });
 
     it('refuses reasons and lost hosts', async () => {
-      await addTasks(db, world, 1);
-      const reason = { shape: { cpuMillis: 100, memoryMiB: 64, needs: {} }, reason: { summary: 'stale', filters: [] } };
+      const taskIds = await addTasks(db, world, 1);
+      const reason = { taskIds, reason: { summary: 'stale', filters: [] } };
       expect(await writePendingReasons(db, staleLease, [reason])).toBeNull();
       expect(await markLost(db, staleLease, [hostId], 0)).toBeNull();
       expect(await db.query('SELECT state FROM hosts')).toEqual([{ state: 'active' }]);

@@ -9,8 +9,8 @@ import { ReportIntake } from '../../src/agents/report-intake.service.js';
 import { dataSourceOptions } from '../../src/db/data-source.js';
 import { SignalBus } from '../../src/db/signals.js';
 import { acquireLease, type Lease } from '../../src/placement/lease.store.js';
-import { place } from '../../src/placement/place.js';
-import { commitPlacements, readFleet, readPending } from '../../src/placement/scheduler.store.js';
+import { LiveEngine } from '../../src/placement/live-engine.service.js';
+import { commitPlacements } from '../../src/placement/scheduler.store.js';
 import type { Wish } from '../../src/tasks/adjustment.js';
 import { TaskAdjustmentsStore } from '../../src/tasks/task-adjustments.store.js';
 import { freshDatabase } from '../support/cluster.js';
@@ -146,32 +146,30 @@ describe('a resize and a placement at the same moment', () => {
   /** Pending, and fits beside the task as it is: 400 of 1000 are taken. */
   async function plan() {
     const [pending] = (await addTasks(db, world, 1, { cpuMillis: 500, memoryMiB: 64 })) as [TaskId];
-    const fleet = await readFleet(db);
-    const { tasks } = await readPending(db, 10, null, []);
-    const { placed } = place(tasks, fleet);
+    const { placed } = await new LiveEngine(db, pino({ level: 'silent' })).change(lease.epoch, async (model) => model.plan(10));
     expect(placed.map((one) => one.taskId)).toEqual([pending]);
-    return { pending, fleet, placed };
+    return { pending, placed };
   }
 
   const heldOnHost = async () =>
     (await db.query("SELECT sum(cpu_millis)::int AS cpu FROM tasks WHERE host_id = $1 AND state <> 'stopped'", [hostId]))[0].cpu;
 
   it('do not both get the room when the plan was made before the resize', async () => {
-    const { fleet, placed } = await plan();
+    const { placed } = await plan();
     expect(await wish({ cpuMillis: 900 })).toMatchObject({ kind: 'wished' });
-    expect(await commitPlacements(db, lease, placed, fleet)).toEqual([]);
+    expect(await commitPlacements(db, lease, placed)).toEqual([]);
     expect(await heldOnHost()).toBe(900);
   });
 
   it('do not both get the room when the resize is not committed yet: the placement waits for it', async () => {
-    const { fleet, placed } = await plan();
+    const { placed } = await plan();
     const runner = db.createQueryRunner();
     await runner.startTransaction();
     await runner.query('SELECT FROM hosts WHERE id = $1 FOR UPDATE', [hostId]);
     await runner.query('UPDATE tasks SET cpu_millis = 900 WHERE id = $1', [taskId]);
     await runner.query('UPDATE hosts SET room_version = room_version + 1 WHERE id = $1', [hostId]);
     let done = false;
-    const committing = commitPlacements(db, lease, placed, fleet).finally(() => {
+    const committing = commitPlacements(db, lease, placed).finally(() => {
       done = true;
     });
     await eventually(
@@ -203,8 +201,8 @@ describe('a resize and a placement at the same moment', () => {
   });
 
   it('both go when there is room: a smaller size turns no plan away', async () => {
-    const { fleet, placed } = await plan();
+    const { placed } = await plan();
     await wish({ cpuMillis: 100 });
-    expect(await commitPlacements(db, lease, placed, fleet)).toHaveLength(1);
+    expect(await commitPlacements(db, lease, placed)).toHaveLength(1);
   });
 });

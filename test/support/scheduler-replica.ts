@@ -7,6 +7,8 @@ import { dataSourceOptions } from '../../src/db/data-source.js';
 import { SignalBus } from '../../src/db/signals.js';
 import { HostLiveness } from '../../src/placement/host-liveness.reconciler.js';
 import { Leadership } from '../../src/placement/leadership.service.js';
+import { LiveEngine } from '../../src/placement/live-engine.service.js';
+import { Placements } from '../../src/placement/placements.service.js';
 import { Scheduler } from '../../src/placement/scheduler.service.js';
 
 export interface Replica {
@@ -14,6 +16,7 @@ export interface Replica {
   readonly signals: SignalBus;
   readonly leadership: Leadership;
   readonly scheduler: Scheduler;
+  readonly live: LiveEngine;
   close(): Promise<void>;
 }
 
@@ -28,7 +31,8 @@ export async function startReplica(databaseUrl: string, name: string, settings: 
   const signals = new SignalBus(databaseUrl, name, () => {});
   await signals.start();
   const leadership = new Leadership(config, logger, db);
-  const scheduler = new Scheduler(config, logger, db, signals, leadership, new HostLinks(config, signals));
+  const live = new LiveEngine(db, logger);
+  const scheduler = new Scheduler(config, logger, signals, leadership, new HostLinks(config, signals), new Placements(db, live));
   const liveness = new HostLiveness(config, logger, db, signals, leadership);
   scheduler.onModuleInit();
   liveness.onModuleInit();
@@ -37,6 +41,7 @@ export async function startReplica(databaseUrl: string, name: string, settings: 
     signals,
     leadership,
     scheduler,
+    live,
     async close() {
       await scheduler.onModuleDestroy();
       await liveness.onModuleDestroy();

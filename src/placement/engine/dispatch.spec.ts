@@ -93,8 +93,8 @@ describe('dispatch', () => {
     const dispatch = dispatchOn(fleet(host('h1')));
     submit(dispatch, 'x', ['1', '2']);
     submit(dispatch, 'x', ['never'], { zones: ['nowhere'] });
-    expect(dispatch.withdraw('x', '1')).toBe(true);
+    expect(dispatch.withdraw('x', '1')).toEqual([]);
     expect(order(dispatch)).toEqual(['2']);
-    expect([dispatch.withdraw('x', 'never'), dispatch.withdraw('x', 'never'), dispatch.waiting]).toEqual([true, false, 0]);
+    expect([dispatch.withdraw('x', 'never'), dispatch.withdraw('x', 'never'), dispatch.waiting]).toEqual([[], null, 0]);
   });
 });

@@ -18,6 +18,8 @@ interface Pending extends Waiting, Submission {
   readonly shape: Shape;
 }
 
+export type PlacedListener = (placement: Extract<Placement, { placed: true }>, submission: Submission) => void;
+
 interface Holding {
   readonly tenant: string;
   readonly shape: Shape;
@@ -54,10 +56,21 @@ export class Dispatch {
     this.queue.push({ ...submission, task: first.task, shape, tier: shape.tier, need: shape.need, order: this.arrivals++ });
   }
 
-  /** A task that waited is no longer wanted. @returns whether it waited; a gang goes by its first task. */
-  withdraw(tenant: string, task: string): boolean {
-    const is = (entry: Pending) => entry.task === task && entry.tenant === tenant;
-    return this.queue.leave(tenant, task) || this.parking.leave(is) || this.unreserved.leave(is);
+  /**
+   * A task that waits is no longer wanted.
+   * @returns the others of its gang: they don't wait any more, either, and may be submitted again. Null if it did not wait.
+   */
+  withdraw(tenant: string, task: string): string[] | null {
+    const is = (entry: Pending) => entry.tenant === tenant && entry.requests.some((request) => request.task === task);
+    const entry = this.queue.leave(tenant, is) ?? this.parking.leave(is) ?? this.unreserved.leave(is);
+    return entry ? entry.requests.flatMap((request) => (request.task === task ? [] : [request.task])) : null;
+  }
+
+  /** A task is on a host already. @returns false if the host is not up or the task has a place. */
+  adopt(tenant: string, request: PlaceRequest, host: string): boolean {
+    if (!this.engine.adopt(request, host)) return false;
+    this.hold(tenant, request);
+    return true;
   }
 
   /** A placed task has gone, and its capacity with it. */
@@ -70,17 +83,29 @@ export class Dispatch {
     for (const entry of [...this.parking.wakeAll(), ...this.unreserved.wakeAll()]) this.queue.push(entry);
   }
 
-  /** @param perTenant how many submissions of one tenant are looked at, so that none fills the whole pass. */
-  pass(perTenant: number): Placement[] {
+  /**
+   * @param perTenant how many submissions of one tenant are looked at, so that none fills the whole pass.
+   * @param enough the pass ends when so many tasks are placed; the rest waits for the next one.
+   * @param placed is told of each placement as it is made, while the host is as the task found it, and of what it was submitted with.
+   */
+  pass(perTenant: number, enough = Number.POSITIVE_INFINITY, placed: PlacedListener = () => {}): Placement[] {
     this.wake();
     const placements: Placement[] = [];
     const looked = new Map<string, number>();
     const spent = new Set<string>();
-    for (let entry = this.queue.next(spent); entry; entry = this.queue.next(spent)) {
-      const count = (looked.get(entry.tenant) ?? 0) + 1;
-      looked.set(entry.tenant, count);
-      if (count >= perTenant) spent.add(entry.tenant);
-      for (const placement of this.try(entry)) placements.push(placement);
+    let count = 0;
+    while (count < enough) {
+      const entry = this.queue.next(spent);
+      if (!entry) break;
+      const tenantCount = (looked.get(entry.tenant) ?? 0) + 1;
+      looked.set(entry.tenant, tenantCount);
+      if (tenantCount >= perTenant) spent.add(entry.tenant);
+      for (const placement of this.try(entry)) {
+        placements.push(placement);
+        if (!placement.placed) continue;
+        count++;
+        placed(placement, entry);
+      }
     }
     return placements;
   }
@@ -93,9 +118,19 @@ export class Dispatch {
     if (placed.length === 0 && !placements.some(isDuplicate)) this.park(entry, placements);
     for (const placement of placed) {
       for (const victim of placement.victims) this.forget(victim);
-      this.hold(entry, placement.task);
+      this.hold(entry.tenant, requestOf(entry, placement.task));
     }
+    if (placed.length > 0 && placed.length < entry.requests.length) this.resubmit(entry, placements);
     return placements;
+  }
+
+  /** A gang that has its least number goes on waiting for the others, one by one and in its old order. */
+  private resubmit(entry: Pending, placements: readonly Placement[]): void {
+    for (const [i, request] of entry.requests.entries()) {
+      if (placements[i]?.placed !== false || placements[i].reason === 'duplicate') continue;
+      const shape = this.engine.world.shapes.of(request.shape);
+      this.park({ ...entry, requests: [request], min: 1, task: request.task, shape, need: shape.need }, [placements[i]]);
+    }
   }
 
   /** By the shape that found no host: of a gang, that need not be the first one's. */
@@ -106,11 +141,10 @@ export class Dispatch {
     else this.unreserved.park(entry.shape, entry);
   }
 
-  private hold(entry: Pending, task: string): void {
-    const request = entry.requests.find((candidate) => candidate.task === task);
-    const shape = request ? this.engine.world.shapes.of(request.shape) : entry.shape;
-    this.holdings.set(task, { tenant: entry.tenant, shape });
-    this.queue.charge(entry.tenant, shape.need, 1);
+  private hold(tenant: string, request: PlaceRequest): void {
+    const shape = this.engine.world.shapes.of(request.shape);
+    this.holdings.set(request.task, { tenant, shape });
+    this.queue.charge(tenant, shape.need, 1);
   }
 
   private forget(task: string): void {
@@ -131,4 +165,8 @@ export class Dispatch {
 
 function isDuplicate(placement: Placement): boolean {
   return !placement.placed && placement.reason === 'duplicate';
+}
+
+function requestOf({ requests }: Pending, task: string): PlaceRequest {
+  return requests.find((request) => request.task === task) as PlaceRequest;
 }

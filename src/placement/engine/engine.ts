@@ -29,6 +29,9 @@ export class Engine {
         return { placements: [], tasks: this.release(command.task) ? [command.task] : none };
       case 'hostDown':
         return { placements: [], tasks: hostDown(this.world, command.host) };
+      case 'adopt':
+        this.adopt(command.request, command.host);
+        return { placements: [], tasks: none };
       default:
         this.note(command);
         return { placements: [], tasks: none };
@@ -73,6 +76,19 @@ export class Engine {
     return kept ? placements : requests.map((request, i) => ungrouped(request, placements[i]));
   }
 
+  /**
+   * Notes a task that is on a host already, whether it fits there or not.
+   * @returns false if the host is not up or the task has a place.
+   */
+  adopt(request: PlaceRequest, hostId: string): boolean {
+    const { world } = this;
+    const host = world.hosts.handle(hostId);
+    if (host < 0 || world.tasks.handle(request.task) >= 0) return false;
+    const group = request.group === undefined ? undefined : world.groups.of(request.group);
+    occupy(world, request.task, world.shapes.of(request.shape), group, host);
+    return true;
+  }
+
   /** @returns whether the task held a place. */
   release(id: string): boolean {
     const task = this.world.tasks.handle(id);
@@ -96,7 +112,7 @@ export class Engine {
     return this.world.undo.attempt(body);
   }
 
-  private note(command: Exclude<Command, { kind: 'place' | 'placeGang' | 'release' | 'hostDown' }>): void {
+  private note(command: Exclude<Command, { kind: 'place' | 'placeGang' | 'adopt' | 'release' | 'hostDown' }>): void {
     const { world } = this;
     if (command.kind === 'hostUp') hostUp(world, command.host);
     else if (command.kind === 'image') setImage(world, command.host, command.image, command.present);

@@ -50,11 +50,9 @@ class Line<T extends Waiting> {
     return entry;
   }
 
-  /** @returns whether the task was waiting here. */
-  leave(task: string): boolean {
-    const place = this.entries.findIndex((entry, i) => i >= this.head && entry.task === task);
-    if (place >= 0) this.entries.splice(place, 1);
-    return place >= 0;
+  leave(is: (entry: T) => boolean): T | undefined {
+    const place = this.entries.findIndex((entry, i) => i >= this.head && is(entry));
+    return place < 0 ? undefined : this.entries.splice(place, 1)[0];
   }
 }
 
@@ -95,11 +93,15 @@ export class FairQueue<T extends Waiting> {
     return undefined;
   }
 
-  /** @returns whether the task was waiting. */
-  leave(tenant: string, task: string): boolean {
-    const left = this.of(tenant).lines.some((line) => line.leave(task));
-    if (left) this.waiting--;
-    return left;
+  /** @returns the tenant's entry that left, if there was one. */
+  leave(tenant: string, is: (entry: T) => boolean): T | undefined {
+    for (const line of this.of(tenant).lines) {
+      const left = line.leave(is);
+      if (!left) continue;
+      this.waiting--;
+      return left;
+    }
+    return undefined;
   }
 
   /** The tenant holds so much more (+1) or less (−1). */

@@ -1,22 +1,22 @@
 // What a host gives out piece by piece and not by amount: published ports, GPU devices, and the images it has.
 
+import { tally } from './groups.js';
+
 export class Ports {
-  private readonly holders = new Map<number, Set<number>>();
+  /** By port: how many tasks of a host have it. More than one only where tasks were adopted that exclude each other. */
+  private readonly holders = new Map<number, Map<number, number>>();
 
   free(ports: readonly number[], host: number): boolean {
     return ports.every((port) => !this.holders.get(port)?.has(host));
   }
 
-  take(ports: readonly number[], host: number): void {
+  /** @param sign 1: taken, −1: given back. */
+  count(ports: readonly number[], host: number, sign: 1 | -1): void {
     for (const port of ports) {
-      const holders = this.holders.get(port);
-      if (holders) holders.add(host);
-      else this.holders.set(port, new Set([host]));
+      const holders = this.holders.get(port) ?? new Map<number, number>();
+      tally(holders, host, sign);
+      this.holders.set(port, holders);
     }
-  }
-
-  give(ports: readonly number[], host: number): void {
-    for (const port of ports) this.holders.get(port)?.delete(host);
   }
 }
 

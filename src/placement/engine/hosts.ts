@@ -31,6 +31,8 @@ export class Hosts {
   kind: Column = new Int32Array(64);
   tasks: Column = new Int32Array(64);
   evictable: Column = new Int32Array(64);
+  /** Tasks that want the host for themselves. */
+  takers: Column = new Int32Array(64);
   /** Tasks by expected lifetime: row `host * lifetimes + lifetime`. */
   living: Column = new Int32Array(64 * lifetimes);
   firstTask: Column = new Int32Array(64).fill(-1);
@@ -83,6 +85,11 @@ export class Hosts {
     return Int32Array.from(this.reach, (column) => at(column, host));
   }
 
+  /** What all hosts have, by dimension. */
+  totals(): number[] {
+    return this.capacity.map((column) => this.specs.reduce((sum, spec, host) => (spec ? sum + at(column, host) : sum), 0));
+  }
+
   /** The longest expected lifetime among the host's tasks. */
   lifetimeOf(host: number): number {
     let lifetime = lifetimes - 1;
@@ -107,6 +114,7 @@ export class Hosts {
     this.kind = grown(this.kind, rows);
     this.tasks = grown(this.tasks, rows);
     this.evictable = grown(this.evictable, rows);
+    this.takers = grown(this.takers, rows);
     this.living = grown(this.living, rows * lifetimes);
     this.firstTask = grown(this.firstTask, rows, -1);
   }

@@ -108,9 +108,14 @@ function countOthers(world: World, shape: Shape, group: Group | undefined, host:
     if (group.total === 0 || (sign === 1 && group.total === 1)) world.groups.keep(group);
   }
   if (shape.hasRules) world.labels.count(shape, host, zone, sign);
-  if (shape.hostPorts.length > 0) {
-    if (sign === 1) world.ports.take(shape.hostPorts, host);
-    else world.ports.give(shape.hostPorts, host);
-  }
-  if (shape.spec.exclusiveHost) world.hosts.state[host] = at(world.hosts.state, host) ^ TAKEN;
+  if (shape.hostPorts.length > 0) world.ports.count(shape.hostPorts, host, sign);
+  if (shape.spec.exclusiveHost) countTaken(world, host, sign);
+}
+
+/** Adopted tasks may both want the host for themselves: it is taken until the last of them has gone. */
+function countTaken(world: World, host: number, sign: 1 | -1): void {
+  const { hosts } = world;
+  add(hosts.takers, host, sign);
+  const state = at(hosts.state, host);
+  hosts.state[host] = at(hosts.takers, host) > 0 ? state | TAKEN : state & ~TAKEN;
 }

@@ -35,17 +35,17 @@ export class Parking<T> {
     return this.take(() => true);
   }
 
-  /** @returns whether the entry was here. */
-  leave(is: (entry: T) => boolean): boolean {
+  /** @returns the entry that left, if it was here. */
+  leave(is: (entry: T) => boolean): T | undefined {
     for (const [shape, entries] of this.lots) {
       const place = entries.findIndex(is);
       if (place < 0) continue;
-      entries.splice(place, 1);
+      const [left] = entries.splice(place, 1);
       this.parked--;
       if (entries.length === 0) this.lots.delete(shape);
-      return true;
+      return left;
     }
-    return false;
+    return undefined;
   }
 
   private take(wanted: (shape: Shape) => boolean): T[] {

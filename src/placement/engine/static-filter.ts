@@ -9,7 +9,7 @@ export function staticMiss(spec: ShapeSpec, pool: Pool): StaticMiss | null {
   const make = pool.spec;
   if (spec.zones && !spec.zones.includes(make.zone)) return 'zone';
   if (spec.arch !== undefined && spec.arch !== make.arch) return 'architecture';
-  if (spec.isolation !== undefined && spec.isolation !== make.isolation) return 'isolation';
+  if (spec.isolation !== undefined && !make.isolation.split(',').includes(spec.isolation)) return 'isolation';
   if (spec.gpuModels && !(make.gpuModel !== undefined && spec.gpuModels.includes(make.gpuModel))) return 'gpu-model';
   if (pool.kind >= 0 && !attributesMatch(spec.attributes, make.attributes)) return 'attributes';
   return null;

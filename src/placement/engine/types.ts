@@ -16,6 +16,7 @@ export interface HostSpec {
   readonly zone: string;
   /** Instance type, or any name that hosts of one make share. */
   readonly type: string;
+  /** The tiers that it has, separated by commas. */
   readonly isolation: string;
   readonly arch: string;
   readonly gpuModel?: string;
@@ -98,6 +99,8 @@ export type Command =
   | { readonly kind: 'drain' | 'undrain'; readonly host: string }
   | { readonly kind: 'place'; readonly request: PlaceRequest }
   | { readonly kind: 'placeGang'; readonly requests: readonly PlaceRequest[]; readonly min: number }
+  /** The task is on that host already, whether it fits or not. */
+  | { readonly kind: 'adopt'; readonly request: PlaceRequest; readonly host: string }
   | { readonly kind: 'release'; readonly task: string }
   | { readonly kind: 'expect'; readonly task: string; readonly lifetime: Lifetime }
   | { readonly kind: 'reserve'; readonly group: string; readonly size: Size }
