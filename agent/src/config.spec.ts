@@ -21,6 +21,8 @@ describe('the agent’s settings', () => {
     { name: 'BERTH_HOST_TOKEN', value: 'berth-host.short' },
     { name: 'BERTH_AGENT_CPU_MILLIS', value: '1000' },
     { name: 'BERTH_AGENT_RUNTIME', value: 'docker' },
+    { name: 'BERTH_IMAGE_MAX_MIB', value: '0' },
+    { name: 'BERTH_IMAGES_GO_UNTIL_FREE_MIB', value: '1' },
   ])('refuse $name=$value by its name', ({ name, value }) => {
     expect(() => readConfig({ ...enough, [name]: value })).toThrow(`${name}: `);
   });

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { parseResolver, type Resolver } from './guest/resolvers.js';
 import { runtimeDefaults } from './runtime/options.js';
 
+const mib = 1024 * 1024;
 const list = z.string().transform((text) =>
   text
     .split(',')
@@ -60,6 +61,13 @@ const schema = z
     BERTH_AGENT_RESOLVERS: list.pipe(z.array(resolver).min(1).max(3)).optional(),
     BERTH_INSECURE_REGISTRIES: list.default([]),
     BERTH_REGISTRY_AUTH_FILE: z.string().optional(),
+    BERTH_IMAGE_MAX_MIB: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .default(runtimeDefaults.imageMaxBytes / mib),
+    BERTH_IMAGES_GO_BELOW_FREE_MIB: z.coerce.number().int().min(0).optional(),
+    BERTH_IMAGES_GO_UNTIL_FREE_MIB: z.coerce.number().int().min(0).optional(),
     BERTH_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
   })
   .refine(
@@ -69,6 +77,14 @@ const schema = z
     {
       path: ['BERTH_AGENT_CPU_MILLIS'],
       message: 'must be given together with BERTH_AGENT_MEMORY_MIB and BERTH_AGENT_TASK_SLOTS, or none of them',
+    },
+  )
+  .refine(
+    ({ BERTH_IMAGES_GO_BELOW_FREE_MIB: below, BERTH_IMAGES_GO_UNTIL_FREE_MIB: until }) =>
+      below === undefined ? until === undefined : until !== undefined && until >= below,
+    {
+      path: ['BERTH_IMAGES_GO_UNTIL_FREE_MIB'],
+      message: 'must be given together with BERTH_IMAGES_GO_BELOW_FREE_MIB, and be no less',
     },
   );
 
@@ -99,6 +115,10 @@ export type Config = Readonly<{
   resolvers: readonly Resolver[] | null;
   insecureRegistries: readonly string[];
   registryAuthFile: string | null;
+  /** What one pull may write to the disk, layers as they come and unpacked. */
+  imageMaxMiB: number;
+  /** Unused images go when the disk has less free than `below`, until it has `until`. Null: by the host's reserve. */
+  imagesGo: Readonly<{ belowFreeMiB: number; untilFreeMiB: number }> | null;
   logLevel: string;
 }>;
 
@@ -107,6 +127,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
   const parsed = schema.safeParse(env);
   if (!parsed.success) throw new Error(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'));
   const e = parsed.data;
+  const [below, until] = [e.BERTH_IMAGES_GO_BELOW_FREE_MIB, e.BERTH_IMAGES_GO_UNTIL_FREE_MIB];
   const [cpuMillis, memoryMiB, taskSlots] = [e.BERTH_AGENT_CPU_MILLIS, e.BERTH_AGENT_MEMORY_MIB, e.BERTH_AGENT_TASK_SLOTS];
   return Object.freeze({
     dataDirectory: e.BERTH_AGENT_DATA,
@@ -127,6 +148,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     resolvers: e.BERTH_AGENT_RESOLVERS ? Object.freeze(e.BERTH_AGENT_RESOLVERS) : null,
     insecureRegistries: Object.freeze(e.BERTH_INSECURE_REGISTRIES),
     registryAuthFile: e.BERTH_REGISTRY_AUTH_FILE ?? null,
+    imageMaxMiB: e.BERTH_IMAGE_MAX_MIB,
+    imagesGo: below === undefined || until === undefined ? null : Object.freeze({ belowFreeMiB: below, untilFreeMiB: until }),
     logLevel: e.BERTH_LOG_LEVEL,
   });
 }

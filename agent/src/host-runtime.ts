@@ -18,6 +18,7 @@ interface Context {
   readonly log: Logger;
 }
 
+const mib = 1024 * 1024;
 const simCapacity = { cpuMillis: 16_000, memoryMiB: 65_536, taskSlots: 500 };
 
 export async function openRuntime(config: Config, { bootId, clock, log }: Context): Promise<Runtime> {
@@ -52,6 +53,8 @@ function crunOptions(config: Config, clock: Clock, log: Logger, underlay: string
     startConcurrency,
     capacity,
     diskMiB,
+    imageMaxBytes: config.imageMaxMiB * mib,
+    imageSpace: config.imagesGo && { belowBytes: config.imagesGo.belowFreeMiB * mib, untilBytes: config.imagesGo.untilFreeMiB * mib },
   };
   return {
     ...runtimeDefaults,

@@ -21,7 +21,7 @@ describe('environment', () => {
       '^(src|agent/src|cli/src)/config\\.ts$': 'the one place',
       '^src/standalone/config\\.ts$': 'the supervisor is a program of its own',
       '(^|/)(bin|test)/|\\.spec\\.ts$': 'scripts and tests hand the environment on to what they start',
-      '^agent/src/runtime/(programs|images|monitor|exec-process)\\.ts$': 'give their PATH, and nothing else, to the programs they start',
+      '^agent/src/runtime/(programs|pull|monitor|exec-process)\\.ts$': 'give their PATH, and nothing else, to the programs they start',
     };
     expect(linesMatching(except(codeFiles, allowed), /(?<![.\w])process\.env\b/)).toEqual([]);
   });

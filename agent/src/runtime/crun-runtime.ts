@@ -46,6 +46,7 @@ import { volumes } from './volumes.js';
 import { writeWhole } from './write-whole.js';
 
 const lookAtDiskEveryMs = 1000;
+const lookAtImagesEveryMs = 10_000;
 const removeLogsEveryMs = 10 * 60_000;
 const sigkill = 9;
 
@@ -64,10 +65,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   net.open('redirects', guestRedirects(subnet.gateway));
   const networks = taskNetworks(paths, net, options.log);
   const disk = disks(paths.disks);
-  const watch = diskWatch(options.dataDirectory, options.log, async () => {});
-  const maker = sandboxMaker(paths, net, disk, subnet, { uidBase: options.uidBase, toolbox: report.toolbox });
+  const maker = sandboxMaker(paths, net, disk, subnet, options.uidBase);
   const pool = sandboxPool(maker, options.poolSize, Math.min(subnet.slots, options.uidRanges), options.log);
   const store = images(paths, options);
+  const watch = diskWatch(options.dataDirectory, options.log, store.relieve);
   const vault = secrets(paths);
   const storage = volumes(paths, options.log, () => ({ subnet: subnet.cidr, network: networks.lastState() }));
   const starts = limiter(options.startConcurrency);
@@ -133,6 +134,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     stopTimers = [
       every(removeLogsEveryMs, removeLogs, options.log),
       every(lookAtDiskEveryMs, watch.look, options.log),
+      every(lookAtImagesEveryMs, store.relieve, options.log),
       every(sampleEveryMs, async () => stats.sample(), options.log),
     ];
     pool.fill();
@@ -145,7 +147,9 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
 
   const prepare = async (spec: TaskSpec, signal: AbortSignal): Promise<Prepared> => {
     const begun = performance.now();
-    await Promise.all([...new Set(spec.containers.map((container) => container.image))].map((image) => store.get(image, signal)));
+    const wanted = [...new Set(spec.containers.map((container) => container.image))];
+    store.need(spec.taskId, wanted);
+    await Promise.all(wanted.map((image) => store.get(image, signal)));
     signal.throwIfAborted();
     await vault.arrived(spec, signal);
     const pulled = performance.now();
@@ -271,7 +275,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       await maker.remove(namesIn(paths.slots).map(Number).filter(Number.isInteger));
       await net.tearDown();
       await groups.remove(paths.instance);
-      store.tearDown();
+      await store.tearDown();
       for (const target of mountsBelow(paths.run)) unmount(target);
       await monitor.end();
       forgetRun(paths);

@@ -2,6 +2,7 @@
 // them spares a program start of tens of milliseconds per task.
 import { readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { KeptImage, KeptLayer } from './image-choice.js';
 import type { Paths } from './paths.js';
 
 /** The part of an OCI image's configuration that a container takes its defaults from. */
@@ -27,15 +28,51 @@ interface StoredImage {
   readonly layer?: string;
 }
 
+interface StoredLayer {
+  readonly id: string;
+  readonly parent?: string;
+  readonly created?: string;
+  readonly flags?: { readonly incomplete?: boolean };
+}
+
 /** The name an image has in our store. Its digest says everything; where it came from may change. */
 export function storeName(digest: string): string {
   return `berth.local/${digest.replace('sha256:', '')}:latest`;
 }
 
+function digestIn(name: string): string | null {
+  const hex = /^berth\.local\/([0-9a-f]{64}):latest$/.exec(name)?.[1];
+  return hex ? `sha256:${hex}` : null;
+}
+
+export async function keptImages(paths: Paths): Promise<KeptImage[]> {
+  return (await storedImages(paths)).map(({ id, names = [], layer = null }) => ({
+    id,
+    digest: names.map(digestIn).find((digest) => digest !== null) ?? null,
+    topLayer: layer,
+  }));
+}
+
+export async function keptLayers(paths: Paths): Promise<KeptLayer[]> {
+  const stored = (await readList(join(paths.images, 'overlay-layers', 'layers.json'))) as StoredLayer[];
+  return stored.map(({ id, parent, created, flags }) => ({
+    id,
+    parent: parent || null,
+    createdMs: Date.parse(created ?? '') || 0,
+    unfinished: flags?.incomplete ?? false,
+  }));
+}
+
+/** The store writes its lists whole, by renaming. */
+async function readList(file: string): Promise<unknown[]> {
+  return JSON.parse(await readFile(file, 'utf8').catch(() => '[]')) as unknown[];
+}
+
+const storedImages = (paths: Paths) => readList(join(paths.images, 'overlay-images', 'images.json')) as Promise<StoredImage[]>;
+
 /** @returns the image, or null if the store doesn't have it whole. */
 export async function readImage(paths: Paths, digest: string): Promise<Image | null> {
-  const text = await readFile(join(paths.images, 'overlay-images', 'images.json'), 'utf8').catch(() => '[]');
-  const stored = (JSON.parse(text) as StoredImage[]).find((image) => image.names?.includes(storeName(digest)));
+  const stored = (await storedImages(paths)).find((image) => image.names?.includes(storeName(digest)));
   if (!stored?.layer) return null;
   const key = Buffer.from(`sha256:${stored.id}`).toString('base64');
   const config = await readFile(join(paths.images, 'overlay-images', stored.id, `=${key}`), 'utf8');

@@ -1,8 +1,10 @@
 // What the agent's configuration tells the container runtime. Everything that is host-wide is named after `instance`,
 // so that several agents (and tests) can share one machine.
 import type { Capacity } from '@berth/contract';
+import type { BackoffRange } from '../backoff.js';
 import type { Clock } from '../clock.js';
 import type { GuestEnvironment } from '../guest/guest-environment.js';
+import type { SpareSpace } from './image-choice.js';
 
 export interface RuntimeOptions {
   /** 1–9 lower-case letters or digits; names the bridge, the nft tables, the cgroup parent and /run/<instance>. */
@@ -21,7 +23,14 @@ export interface RuntimeOptions {
   readonly insecureRegistries: readonly string[];
   /** A containers-auth.json(5) file, or null for anonymous pulls. */
   readonly registryAuthFile: string | null;
+  /** How long a task waits for an image, with all attempts to pull it. */
   readonly imagePullTimeoutMs: number;
+  /** How often a pull is tried again that failed for reasons that may pass, and how long it waits between. */
+  readonly imagePullRetries: BackoffRange & { readonly times: number };
+  /** What one pull may write to the disk: layers as they come, and unpacked. */
+  readonly imageMaxBytes: number;
+  /** Null: the host's reserve (disk-space.ts). */
+  readonly imageSpace: SpareSpace | null;
   /** How long crun may take to create a container before it counts as hung. */
   readonly createTimeoutMs: number;
   /** Absolute paths of what runs containers; `init` is a static program that is mounted into them as PID 1. `runsc` may be missing, and
@@ -32,7 +41,7 @@ export interface RuntimeOptions {
     readonly init: string;
     readonly toolbox: string;
   };
-  /** Sandboxes (namespaces, address, disk) kept ready ahead of need. */
+  /** Sandboxes (namespaces, address) kept ready ahead of need. */
   readonly poolSize: number;
   /** How many containers may be in the middle of their start at one time. */
   readonly startConcurrency: number;
@@ -75,6 +84,9 @@ export const runtimeDefaults = {
   insecureRegistries: [],
   registryAuthFile: null,
   imagePullTimeoutMs: 10 * 60_000,
+  imagePullRetries: { times: 5, firstMs: 2_000, mostMs: 30_000 },
+  imageMaxBytes: 20 * 1024 ** 3,
+  imageSpace: null,
   createTimeoutMs: 30_000,
   programs: {
     crun: '/usr/bin/crun',
@@ -82,7 +94,7 @@ export const runtimeDefaults = {
     init: '/usr/bin/catatonit',
     toolbox: '/bin/busybox',
   },
-  poolSize: 64,
+  poolSize: 16,
   startConcurrency: 3,
   logs: { maxContainerBytes: 64 * 1024 * 1024, files: 8, retentionMs: 7 * 24 * 3_600_000, maxTotalBytes: 2 * 1024 ** 3 },
   capacity: null,

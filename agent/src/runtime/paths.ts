@@ -28,6 +28,8 @@ export function pathsOf(instance: string, dataDirectory: string) {
     secrets: join(run, 'secrets'),
     images: join(data, 'images'),
     layers: join(data, 'images', 'overlay'),
+    /** A file for each image, of the time of its last use. */
+    imagesUsed: join(data, 'images-used'),
     /** What pulls that are under way have on disk beside the store. */
     pulls: join(data, 'pulls'),
     taskData: join(data, 'tasks'),
@@ -73,6 +75,8 @@ export function pathsOf(instance: string, dataDirectory: string) {
       sandbox: join(run, 'tasks', taskId, 'sandbox.json'),
       volumes: join(run, 'tasks', taskId, 'volumes.json'),
       mounts: join(run, 'mounts', taskId),
+      /** The images that it needs. */
+      images: join(run, 'tasks', taskId, 'images.json'),
       files: join(run, 'tasks', taskId, 'files'),
       data: join(data, 'tasks', taskId),
       logs: join(data, 'logs', taskId),

@@ -1,5 +1,5 @@
 // Processes of the host told apart for good: a pid is used again, a pid with its start time is not (within one boot).
-import { closeSync, readFileSync } from 'node:fs';
+import { closeSync, readdirSync, readFileSync } from 'node:fs';
 import { pidfdOpen, pidfdSignal } from './syscalls.js';
 
 export interface ProcessId {
@@ -40,19 +40,21 @@ export function signalProcess(id: ProcessId, signal: number): boolean {
   }
 }
 
-/** All processes below this one, as they are now. */
+/** All processes below this one, as they are now, whichever of its threads has started them. */
 export function descendantsOf(pid: number): ProcessId[] {
-  let text = '';
+  return childrenOf(pid).flatMap((child) => {
+    const id = processOf(child);
+    return id ? [id, ...descendantsOf(id.pid)] : [];
+  });
+}
+
+function childrenOf(pid: number): number[] {
   try {
-    text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+    );
   } catch {
+    // It has ended, or one of its threads has: who looks, looks again.
     return [];
   }
-  return text
-    .split(' ')
-    .filter(Boolean)
-    .flatMap((child) => {
-      const id = processOf(Number(child));
-      return id ? [id, ...descendantsOf(id.pid)] : [];
-    });
 }

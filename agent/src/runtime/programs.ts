@@ -15,6 +15,8 @@ export interface ProgramOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Kills it when it fires. */
   readonly signal?: AbortSignal;
+  /** Is told its pid, and is not waited for. */
+  readonly onSpawn?: (pid: number) => void;
 }
 
 const maxOutputCharacters = 64 * 1024;
@@ -23,6 +25,7 @@ const maxOutputCharacters = 64 * 1024;
 export async function runProgram(program: string, args: readonly string[], options: ProgramOptions): Promise<ProgramResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: options.env ?? process.env, detached: true });
+    if (child.pid !== undefined) options.onSpawn?.(child.pid);
     let timedOut = false;
     // The whole process group: a hung helper of the program must not keep our pipes open.
     const timer = setTimeout(() => {

@@ -5,7 +5,7 @@ import { capacityOf } from './facts.js';
 import { parseImageConfig } from './image-store.js';
 import { containerId } from './paths.js';
 import { parseStat } from './processes.js';
-import { pullFailure } from './pull-failure.js';
+import { isDiskFull, mayPass, pullFailure } from './pull-failure.js';
 import { signalNumber, signalOfExitCode } from './signals.js';
 import { resolverText } from './task-files.js';
 
@@ -95,6 +95,34 @@ describe('pullFailure', () => {
     const message = pullFailure('i', `level=fatal msg="\u001b[31mred${'x'.repeat(1000)}"`);
     expect(message).not.toContain('\u001b');
     expect(message.length).toBeLessThan(500);
+  });
+});
+
+describe('another attempt at a pull', () => {
+  const fatal = (message: string) => `time="2026-11-24T03:57:30Z" level=fatal msg="${message}"\n`;
+
+  it.each([
+    'pinging container registry 10.0.0.1:5000: Get \\"http://10.0.0.1:5000/v2/\\": dial tcp 10.0.0.1:5000: connect: connection refused',
+    'reading manifest sha256:1 in r/a: received unexpected HTTP status: 503 Service Unavailable',
+    'reading blob sha256:1: fetching blob: toomanyrequests: slow down',
+    'writing blob: storing blob to file: read tcp 1.2.3.4:1->5.6.7.8:443: read: connection reset by peer',
+    'writing blob: happened during read: unexpected EOF',
+    'pinging container registry nowhere: dial tcp: lookup nowhere: no such host',
+  ])('may help where %s', (message) => {
+    expect(mayPass(fatal(message))).toBe(true);
+  });
+
+  it.each([
+    'initializing source docker://r/a@sha256:1: reading manifest sha256:1 in r/a: manifest unknown: manifest unknown',
+    'reading manifest in r/a: requested access to the resource is denied',
+    'pinging container registry r: Get \\"https://r/v2/\\": http: server gave HTTP response to HTTPS client',
+    'writing blob: layer sha256:1 does not match: Digest did not match, expected sha256:1, got sha256:2',
+  ])('can’t help where %s', (message) => {
+    expect(mayPass(fatal(message))).toBe(false);
+  });
+
+  it('is none of the tenant’s where the disk is full', () => {
+    expect(isDiskFull(fatal('writing blob: storing blob to file \\"/x\\": write /x: no space left on device'))).toBe(true);
   });
 });
 
