@@ -169,7 +169,7 @@ describe('a fleet of simulated agents', () => {
     };
     const lines: LogLine[] = [];
     for await (const some of await links.openLogs(agent.hostId, request, new AbortController().signal)) lines.push(...some.lines);
-    expect(lines).toEqual([line]);
+    expect(lines).toEqual([{ ...line, end: 1 }]);
     const aborter = new AbortController();
     const following = await links.openLogs(agent.hostId, { ...request, follow: true }, aborter.signal);
     for await (const _ of following) aborter.abort();

@@ -283,8 +283,16 @@ describe('a task that ends', () => {
     const task = sh('echo secret >/root/secret');
     await startTask(host, task);
     await exitOf(host, task.taskId);
-    expect(await host.sh(`find ${host.dataDirectory}/tasks -name secret`)).toContain('secret');
+    const secrets = `find /run/${host.instance}/slots -name secret`;
+    const disk = (await host.sh(secrets)).match(/\/slots\/(\d+)\/disk\//)?.[1];
+    expect(disk).toBeDefined();
+    const image = `find ${host.dataDirectory}/disks -name ${disk}.img`;
+    expect(await host.sh(image)).not.toBe('');
     await host.call.cleanup(task.taskId);
-    expect(await host.sh(`find ${host.dataDirectory}/tasks -mindepth 1`)).toBe('');
+    expect([await host.sh(secrets), await host.sh(image), await host.sh(`find ${host.dataDirectory}/tasks -mindepth 1`)]).toEqual([
+      '',
+      '',
+      '',
+    ]);
   });
 });

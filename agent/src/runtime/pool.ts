@@ -1,5 +1,6 @@
 // Sandboxes made ahead of need. Making one takes about 15 ms even in a batch; taking one that is ready takes none.
-// Each is used once, for one task, and its number is used again only when nothing of it is left.
+// Each is used once, for one task, and its number is used again only when nothing of it is left. Many are kept for a
+// burst; what a burst has taken is made again when it is over, so that it has the processors for itself.
 import { batched } from './batched.js';
 import type { RuntimeLog } from './options.js';
 import type { SandboxMaker } from './sandbox.js';
@@ -18,7 +19,9 @@ export interface Pool {
 }
 
 const batchSize = 8;
-const refillDelayMs = 100;
+/** Fewer than so many ready are made more at once; up to the pool's size, when none was taken for a while. */
+const reserve = 8;
+const quietMs = 500;
 const retryDelayMs = 1000;
 
 interface Waiter {
@@ -34,6 +37,7 @@ export function sandboxPool(maker: SandboxMaker, size: number, slots: number, lo
   let making: Promise<void> | null = null;
   let timer: NodeJS.Timeout | null = null;
   let closed = false;
+  let takenAt = Number.NEGATIVE_INFINITY;
 
   const nextNumber = (): number | null => {
     // Onwards, not from the start: a number rests before it is used again, and neighbours' caches expire.
@@ -68,11 +72,13 @@ export function sandboxPool(maker: SandboxMaker, size: number, slots: number, lo
     else ready.push(slot);
   };
 
-  const missing = () => waiters.length + size - ready.length;
+  const isQuiet = () => performance.now() - takenAt >= quietMs;
+  const missing = () => waiters.length + (isQuiet() ? size : Math.min(reserve, size)) - ready.length;
 
   const run = () => {
     timer = null;
-    if (closed || making || missing() <= 0) return;
+    if (closed || making) return;
+    if (missing() <= 0) return ready.length < size ? schedule(quietMs) : undefined;
     making = make(Math.min(batchSize, missing())).finally(() => {
       making = null;
       // What came in while it was being made was scheduled in vain.
@@ -96,9 +102,10 @@ export function sandboxPool(maker: SandboxMaker, size: number, slots: number, lo
 
   return {
     take: () => {
+      takenAt = performance.now();
       const slot = ready.shift();
       if (slot !== undefined) {
-        schedule(refillDelayMs);
+        schedule(ready.length < reserve ? 0 : quietMs);
         return Promise.resolve(slot);
       }
       return new Promise((resolve, reject) => {
