@@ -65,7 +65,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   net.open('redirects', guestRedirects(subnet.gateway));
   const networks = taskNetworks(paths, net, options.log);
   const disk = disks(paths.disks);
-  const maker = sandboxMaker(paths, net, disk, subnet, options.uidBase);
+  const maker = sandboxMaker(paths, net, disk, subnet, { uidBase: options.uidBase, toolbox: report.toolbox });
   const pool = sandboxPool(maker, options.poolSize, Math.min(subnet.slots, options.uidRanges), options.log);
   const store = images(paths, options);
   const watch = diskWatch(options.dataDirectory, options.log, store.relieve);

@@ -41,7 +41,7 @@ export interface RuntimeOptions {
     readonly init: string;
     readonly toolbox: string;
   };
-  /** Sandboxes (namespaces, address) kept ready ahead of need. */
+  /** Sandboxes (namespaces, address, disk) kept ready ahead of need. */
   readonly poolSize: number;
   /** How many containers may be in the middle of their start at one time. */
   readonly startConcurrency: number;
@@ -94,7 +94,7 @@ export const runtimeDefaults = {
     init: '/usr/bin/catatonit',
     toolbox: '/bin/busybox',
   },
-  poolSize: 16,
+  poolSize: 64,
   startConcurrency: 3,
   logs: { maxContainerBytes: 64 * 1024 * 1024, files: 8, retentionMs: 7 * 24 * 3_600_000, maxTotalBytes: 2 * 1024 ** 3 },
   capacity: null,
