@@ -17,6 +17,16 @@ export interface TaskInterval {
 /** What a task holds all the time it runs, and whose it is. */
 export type TaskHolding = Pick<SummedUse, 'tenantId' | 'group' | 'isolation' | 'capacityTier' | 'diskMiB' | 'gpus' | 'addresses'>;
 
+/** Tasks that are alike. */
+export interface Planned {
+  readonly holding: Omit<TaskHolding, 'tenantId'>;
+  readonly cpuMillis: number;
+  readonly memoryMiB: number;
+  readonly count: number;
+  readonly durationMs: number;
+  readonly egressBytes: bigint;
+}
+
 /** @param segments abutting, and around all intervals */
 export function sumsOfTask(
   holding: TaskHolding,

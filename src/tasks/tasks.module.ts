@@ -16,6 +16,7 @@ import { InsideController } from './inside.controller.js';
 import { TaskInside } from './inside.service.js';
 import { InsideEventsStore } from './inside-events.store.js';
 import { InsideSockets } from './inside-sockets.service.js';
+import { QuotesController } from './quotes.controller.js';
 import { Registry } from './registry.service.js';
 import { RunTasksService } from './run-tasks.service.js';
 import { RunTasksStore } from './run-tasks.store.js';
@@ -42,6 +43,7 @@ import { TasksStore } from './tasks.store.js';
   imports: [AccountsModule, AgentsModule, BillingModule, HttpModule, SecretsModule, VolumesModule, LogsModule],
   controllers: [
     TasksController,
+    QuotesController,
     InsideController,
     TaskAdjustmentsController,
     TaskProtectionController,
