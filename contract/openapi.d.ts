@@ -1803,7 +1803,7 @@ export interface components {
             /** @description Why this host. */
             placement: string | null;
             pending: components["schemas"]["PendingReason"] | null;
-            stopCode: ("EssentialContainerExited" | "UserInitiated" | "OutOfMemory" | "ContainerUnhealthy" | "DependencyFailed" | "StartTimeout" | "MaxRunTimeExceeded" | "TaskFailedToStart" | "ImagePullFailed" | "RuntimeFailed" | "HostRefused" | "HostShutdown" | "HostRebooted" | "HostLost") | null;
+            stopCode: ("EssentialContainerExited" | "UserInitiated" | "OutOfMemory" | "ContainerUnhealthy" | "DependencyFailed" | "StartTimeout" | "SpotInterruption" | "MaxRunTimeExceeded" | "TaskFailedToStart" | "ImagePullFailed" | "RuntimeFailed" | "HostRefused" | "HostShutdown" | "HostRebooted" | "HostLost") | null;
             stopReason: string | null;
             /**
              * @description Of its essential containers that have a health check: healthy if all are, unhealthy if one is.
