@@ -3,6 +3,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { AccountsModule } from './accounts/accounts.module.js';
 import { AgentsModule } from './agents/agents.module.js';
 import { BillingModule } from './billing/billing.module.js';
+import { InvoicesModule } from './billing/invoices/invoices.module.js';
 import type { Config } from './config.js';
 import { DbModule } from './db/db.module.js';
 import { HttpModule } from './http/http.module.js';
@@ -28,6 +29,7 @@ export class AppModule {
         AgentsModule,
         NetworkModule,
         BillingModule,
+        InvoicesModule,
         JobsModule,
         HttpModule,
       ],

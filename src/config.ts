@@ -72,6 +72,12 @@ const schema = z.object({
     .regex(/^https?:\/\//, 'must begin with http:// or https://')
     .optional(),
   BERTH_S3_REGION: z.string().min(1).default('us-east-1'),
+  BERTH_INVOICE_GRACE_HOURS: z.coerce.number().int().min(0).max(720).default(24),
+  BERTH_STRIPE_KEY: z.string().min(8).optional(),
+  BERTH_STRIPE_URL: z
+    .string()
+    .regex(/^https?:\/\/[^/]+$/, 'must be http://… or https://…, without a path')
+    .optional(),
   BERTH_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
 });
 
@@ -111,6 +117,12 @@ export type Config = Readonly<{
   leaseMs: number;
   /** Where logs of ended tasks are kept; null: with their hosts, as long as those keep them. */
   logs: Readonly<{ store: LogStoreConfig | null; retentionHours: number }>;
+  invoices: Readonly<{
+    /** A month is closed so long after its end: most of what comes late has come by then. */
+    graceHours: number;
+    /** Where closed invoices are handed on to. Null: nowhere. `url`: in place of Stripe's own. */
+    stripe: Readonly<{ key: string; url: string | null }> | null;
+  }>;
   logLevel: string;
 }>;
 
@@ -173,6 +185,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     usageIntervalMs: e.BERTH_USAGE_INTERVAL_MS,
     leaseMs: e.BERTH_LEASE_MS,
     logs: Object.freeze({ store: logStoreOf(e), retentionHours: e.BERTH_LOG_RETENTION_HOURS }),
+    invoices: Object.freeze({
+      graceHours: e.BERTH_INVOICE_GRACE_HOURS,
+      stripe: e.BERTH_STRIPE_KEY === undefined ? null : Object.freeze({ key: e.BERTH_STRIPE_KEY, url: e.BERTH_STRIPE_URL ?? null }),
+    }),
     logLevel: e.BERTH_LOG_LEVEL,
   });
 }
@@ -185,6 +201,7 @@ export function describeConfig(config: Config): string {
     databaseUrl: mask(config.databaseUrl),
     redisUrl: mask(config.redisUrl),
     operatorKey: config.operatorKey ? '***' : null,
+    invoices: { ...config.invoices, stripe: config.invoices.stripe && { ...config.invoices.stripe, key: '***' } },
   };
   return JSON.stringify(shown, null, 2);
 }

@@ -14,6 +14,7 @@ import { Volumes1766000000000 } from '../../migrations/1766000000000-volumes.js'
 import { Placement1766020000000 } from '../../migrations/1766020000000-placement.js';
 import { Metering1766060000000 } from '../../migrations/1766060000000-metering.js';
 import { Invoices1766070000000 } from '../../migrations/1766070000000-invoices.js';
+import { StripeExports1766071000000 } from '../../migrations/1766071000000-stripe-exports.js';
 
 export const migrations = [
   Initial1764000000000,
@@ -29,6 +30,7 @@ export const migrations = [
   Volumes1766000000000,
   Metering1766060000000,
   Invoices1766070000000,
+  StripeExports1766071000000,
   Placement1766020000000,
 ];
 

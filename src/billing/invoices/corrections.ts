@@ -1,17 +1,14 @@
 // What late facts change in a month that is closed: the month is rated again with them, and what differs from what was
 // billed becomes lines of the open month. A difference can be negative: a host was lost, and its tasks' time is not billed.
-import { Decimal } from 'decimal.js';
+import { Exact } from '../money.js';
 import type { RatedLine } from '../rated-line.js';
 import { type InvoiceLine, keyOf } from './invoice-line.js';
 
-// Sums and differences of decimals with 12 places: exact, and never written with an exponent.
-const Exact = Decimal.clone({ precision: 80, toExpNeg: -1e9, toExpPos: 1e9 });
-
 interface Sums {
   readonly line: RatedLine;
-  quantity: Decimal;
-  listAmount: Decimal;
-  amount: Decimal;
+  quantity: Exact;
+  listAmount: Exact;
+  amount: Exact;
 }
 
 /**

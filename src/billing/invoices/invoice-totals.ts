@@ -1,9 +1,7 @@
 // What an invoice comes to. Lines are exact; people pay in cents: their sum is rounded once, half-even, and so is the tax
 // on it. What the rounding takes or gives has a place of its own in the ledger, so nothing is lost.
-import { Decimal } from 'decimal.js';
+import { Exact } from '../money.js';
 import { minorDigits } from './currency.js';
-
-const Exact = Decimal.clone({ precision: 80, rounding: Decimal.ROUND_HALF_EVEN, toExpNeg: -1e9, toExpPos: 1e9 });
 
 /** Decimal strings. `subtotal`, `tax` and `total` are in the currency's smallest unit. */
 export interface Totals {

@@ -1,5 +1,5 @@
 // How an invoice or a credit note is booked: entries that sum to zero. Debits are positive, credits negative.
-import { Decimal } from 'decimal.js';
+import { Exact } from '../money.js';
 import type { Totals } from './invoice-totals.js';
 
 export type LedgerAccount = 'receivable' | 'revenue' | 'tax' | 'rounding';
@@ -8,8 +8,6 @@ export interface Posting {
   readonly account: LedgerAccount;
   readonly amount: string;
 }
-
-const Exact = Decimal.clone({ precision: 80, toExpNeg: -1e9, toExpPos: 1e9 });
 
 /**
  * The customer owes the total; it was earned exactly, owed to the tax office, and lost or won by rounding to cents.
