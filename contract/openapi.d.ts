@@ -132,7 +132,98 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/costs": {
+    "/v1/billing/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close the months of a tenant that are over
+         * @description Without waiting for what may still come late: that becomes a correction in the open month.
+         */
+        post: operations["closeMonths"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/billing/invoices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List closed invoices and credit notes of all tenants, newest first */
+        get: operations["listAllInvoices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/billing/invoices/{invoiceId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show any tenant’s invoice with its lines */
+        get: operations["getAnyInvoice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/billing/invoices/{invoiceId}/credit-notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Issue a credit note
+         * @description Takes back a closed invoice, or an amount of it.
+         */
+        post: operations["createCreditNote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/billing/invoices/{invoiceId}/pdf": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Any tenant’s invoice as PDF */
+        get: operations["getAnyInvoicePdf"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/billing/invoices/{invoiceId}/verification": {
         parameters: {
             query?: never;
             header?: never;
@@ -140,11 +231,32 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What runs costs now, what the month has cost so far, and what it will come to
-         * @description Up to this moment, and before credits. The invoice of the month is made from the same usage and prices.
+         * Prove an invoice
+         * @description Rates its month again from the raw records, with the facts and prices of its time, and compares every byte.
          */
-        get: operations["getCosts"];
+        get: operations["verifyInvoice"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/billing/seller": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show who sells, as invoices name them */
+        get: operations["getSeller"];
+        /**
+         * Set who sells
+         * @description For invoices closed from now on.
+         */
+        put: operations["putSeller"];
         post?: never;
         delete?: never;
         options?: never;
@@ -226,20 +338,97 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/quotes": {
+    "/v1/invoices": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
-        put?: never;
         /**
-         * Say what tasks would cost
-         * @description By the prices of now. Nothing is made; images are not looked up.
+         * List invoices and credit notes
+         * @description Newest first. The open month is a draft, as it is so far.
          */
-        post: operations["quote"];
+        get: operations["listInvoices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invoices/{invoiceId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show an invoice with its lines
+         * @description Grouped by service, definition, user, dimension or a tag.
+         */
+        get: operations["getInvoice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invoices/{invoiceId}/csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every line of an invoice as CSV
+         * @description Exact, with definition, service, tags and user.
+         */
+        get: operations["getInvoiceCsv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invoices/{invoiceId}/focus": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An invoice in the form of FOCUS 1.2
+         * @description CSV, one row a charge; all rows come to the total.
+         */
+        get: operations["getInvoiceFocus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invoices/{invoiceId}/pdf": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An invoice as PDF */
+        get: operations["getInvoicePdf"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -808,6 +997,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tenants/{tenantId}/billing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a tenant’s billing details */
+        get: operations["getBillingDetails"];
+        /**
+         * Set a tenant’s billing details
+         * @description For invoices closed from now on; a new time zone from the next month on.
+         */
+        put: operations["putBillingDetails"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/volumes": {
         parameters: {
             query?: never;
@@ -885,11 +1095,49 @@ export interface components {
             items: components["schemas"]["ApiKey"][];
             nextCursor: string | null;
         };
+        BillingDetails: {
+            tenantId: string;
+            /** @description Empty: the tenant’s name. */
+            legalName: string;
+            /** @description As it is printed, line by line. */
+            address: string[];
+            /** @description Where invoices are to go. */
+            email: "" | string;
+            taxId: string;
+            /** @description What the tax is called, e.g. VAT. */
+            taxName: string;
+            /** @description In percent. "0": no tax line. */
+            taxRate: string;
+            /** @description ISO 4217. Null: that of the price book. A month whose price book has another currency is not closed. */
+            currency: string | null;
+            /** @description IANA name, e.g. Europe/Berlin. Months begin and end there at midnight. */
+            timeZone: string;
+            /** @description An invoice is due so many days after it was closed. */
+            paymentDays: number;
+            /** @description Of the buyer, e.g. a purchase order. Printed. */
+            reference: string;
+            /** @description Whom Stripe bills, where invoices are handed to Stripe. Null: this tenant’s are not. */
+            stripeCustomer: string | null;
+        };
+        Buyer: {
+            name: string;
+            address: string[];
+            email: string;
+            taxId: string;
+            reference: string;
+        };
         Capabilities: {
             /** @description Of NET_RAW, SYS_PTRACE, DAC_READ_SEARCH, AUDIT_WRITE, and of the default ones after a drop of ALL. */
             add?: string[];
             /** @description ALL, or any by name; what is added is added after this. */
             drop?: string[];
+        };
+        CloseMonth: {
+            tenantId: string;
+        };
+        ClosedMonths: {
+            /** @description The months that were closed by this, oldest first; those with nothing to bill are not shown. */
+            items: components["schemas"]["Invoice"][];
         };
         ContainerDefinition: {
             /** @description Unique within the task. */
@@ -1090,32 +1338,6 @@ export interface components {
             /** @description An exact decimal number. */
             amount: string;
         };
-        Costs: {
-            currency: string;
-            timeZone: string;
-            /** Format: date-time */
-            from: string;
-            /** Format: date-time */
-            until: string;
-            runningTasks: number;
-            /** @description From the beginning until now, before credits. */
-            total: string;
-            /** @description What another hour of what runs now costs at its prices. */
-            perHour: string;
-            /** @description By the end of the month, if all goes on as it is. Null when another beginning was asked for. */
-            forecast: string | null;
-            /** @description Together exactly the total. The dearest comes first; empty without groupBy. */
-            groups: {
-                /** @description Null: what belongs to no group, such as reservations. */
-                key: string | null;
-                /** @description From the beginning until now, before credits. */
-                total: string;
-                /** @description What another hour of what runs now costs at its prices. */
-                perHour: string;
-                /** @description By the end of the month, if all goes on as it is. Null when another beginning was asked for. */
-                forecast: string | null;
-            }[];
-        };
         CreateApiKey: {
             name: string;
             /**
@@ -1123,6 +1345,14 @@ export interface components {
              * @enum {string}
              */
             role?: "owner" | "developer" | "viewer";
+        };
+        CreateCreditNote: {
+            /** @description Your name for it, e.g. a ticket’s. Sending the same reference for the same invoice again makes no second one. */
+            reference: string;
+            /** @description Printed on it. */
+            reason: string;
+            /** @description Before tax. Left out: all of the invoice that is not credited yet. */
+            amount?: string;
         };
         CreateExec: {
             /** @description Default: the task’s first essential container. */
@@ -1353,6 +1583,152 @@ export interface components {
                 group: string;
             };
         };
+        Invoice: {
+            id: string;
+            /** @description Consecutive and final. Null while it is a draft. */
+            number: string | null;
+            /** @enum {string} */
+            kind: "invoice" | "creditNote";
+            /**
+             * @description A draft grows with usage; a closed invoice never changes.
+             * @enum {string}
+             */
+            state: "draft" | "closed";
+            tenantId: string;
+            /** @description The tenant’s name. */
+            tenant: string;
+            /** @description The month, e.g. 2026-11. */
+            period: string;
+            /** Format: date-time */
+            startsAt: string;
+            /**
+             * Format: date-time
+             * @description Not part of the period.
+             */
+            endsAt: string;
+            timeZone: string;
+            /** @description ISO 4217. */
+            currency: string;
+            /** @description Sum of the lines, before it is rounded to the currency’s smallest unit. */
+            exact: string;
+            /** @description Decimal. */
+            subtotal: string;
+            taxName: string;
+            /** @description In percent. */
+            taxRate: string;
+            /** @description Decimal. */
+            tax: string;
+            /** @description Decimal. */
+            total: string;
+            /** @description `name:version` of each that was used. */
+            priceBooks: string[];
+            /** @description Id of the invoice that a credit note is for. */
+            corrects: string | null;
+            correctsNumber: string | null;
+            /** @description Why there is a credit note. */
+            reason: string | null;
+            /** Format: date-time */
+            createdAt: string;
+            closedAt: string | null;
+            dueAt: string | null;
+        };
+        InvoiceDetail: {
+            id: string;
+            /** @description Consecutive and final. Null while it is a draft. */
+            number: string | null;
+            /** @enum {string} */
+            kind: "invoice" | "creditNote";
+            /**
+             * @description A draft grows with usage; a closed invoice never changes.
+             * @enum {string}
+             */
+            state: "draft" | "closed";
+            tenantId: string;
+            /** @description The tenant’s name. */
+            tenant: string;
+            /** @description The month, e.g. 2026-11. */
+            period: string;
+            /** Format: date-time */
+            startsAt: string;
+            /**
+             * Format: date-time
+             * @description Not part of the period.
+             */
+            endsAt: string;
+            timeZone: string;
+            /** @description ISO 4217. */
+            currency: string;
+            /** @description Sum of the lines, before it is rounded to the currency’s smallest unit. */
+            exact: string;
+            /** @description Decimal. */
+            subtotal: string;
+            taxName: string;
+            /** @description In percent. */
+            taxRate: string;
+            /** @description Decimal. */
+            tax: string;
+            /** @description Decimal. */
+            total: string;
+            /** @description `name:version` of each that was used. */
+            priceBooks: string[];
+            /** @description Id of the invoice that a credit note is for. */
+            corrects: string | null;
+            correctsNumber: string | null;
+            /** @description Why there is a credit note. */
+            reason: string | null;
+            /** Format: date-time */
+            createdAt: string;
+            closedAt: string | null;
+            dueAt: string | null;
+            seller: components["schemas"]["Seller"] | null;
+            buyer: components["schemas"]["Buyer"];
+            groupBy: string;
+            groups: {
+                /** @description Null: what has no such tag, service, … */
+                name: string | null;
+                /** @description Sum of the group’s lines. */
+                amount: string;
+                lines: components["schemas"]["InvoiceLine"][];
+            }[];
+        };
+        InvoiceLine: {
+            /** @description usage, minimum, reserved, commitment, discount, credit or free. */
+            kind: string;
+            /** @description cpu, memory, disk, …; null where a line is of money only. */
+            dimension: string | null;
+            unit: string;
+            quantity: string;
+            /** @description Decimal. */
+            listPrice: string;
+            /** @description Decimal. */
+            price: string;
+            /** @description Decimal. */
+            listAmount: string;
+            /** @description Decimal. */
+            amount: string;
+            isolation: string | null;
+            capacityTier: string | null;
+            priceBook: string;
+            note: string;
+            /** @description Number of the closed invoice whose month this line corrects; null: of this month. */
+            corrects: string | null;
+        };
+        InvoicePage: {
+            items: components["schemas"]["Invoice"][];
+            nextCursor: string | null;
+        };
+        InvoiceVerification: {
+            invoiceId: string;
+            /** @description Whether rating the raw records again gives the same bytes, and the ledger the same total. */
+            equal: boolean;
+            lines: number;
+            /** @description SHA-256 of the lines as they are kept. */
+            hash: string;
+            /** @description SHA-256 of the lines as they are rated now. */
+            ratedAgain: string;
+            /** @description The first few, in words. */
+            differences: string[];
+        };
         LastExit: {
             exitCode: number | null;
             signal: string | null;
@@ -1474,42 +1850,6 @@ export interface components {
              * @description In place of value, for what is not text.
              */
             valueBase64?: string;
-        };
-        Quote: {
-            currency: string;
-            /** @description Of all tasks together, while they run. */
-            perHour: string;
-            /** @description For the duration, by the prices of today, the shortest billed time included. */
-            total: string;
-            /** @description name:version of the prices. */
-            priceBook: string;
-            lines: components["schemas"]["QuoteLine"][];
-        };
-        QuoteLine: {
-            /** @enum {string} */
-            kind: "usage" | "minimum";
-            dimension: string;
-            /** @description Exact decimal. */
-            quantity: string;
-            unit: string;
-            /** @description Exact decimal. */
-            price: string;
-            /** @description Exact decimal. */
-            amount: string;
-        };
-        QuoteRequest: {
-            /** @description As for POST /v1/tasks. Nothing is registered or started. */
-            run: components["schemas"]["RunTasks"];
-            /**
-             * @description How long each task will run.
-             * @default 3600
-             */
-            durationSeconds?: number;
-            /**
-             * @description What each task will send in that time.
-             * @default 0
-             */
-            egressMiB?: number;
         };
         RegisteredContainer: {
             /** @description Unique within the task. */
@@ -1736,6 +2076,16 @@ export interface components {
             items: components["schemas"]["SecurityGroup"][];
             nextCursor: string | null;
         };
+        Seller: {
+            name: string;
+            address: string[];
+            email: "" | string;
+            taxId: string;
+            /** @description Where to pay, line by line. */
+            bank: string[];
+            /** @description At the foot of each page, e.g. the register entry. */
+            footer: string;
+        };
         SignalTask: {
             /** @description With or without SIG. */
             signal: string;
@@ -1803,7 +2153,7 @@ export interface components {
             /** @description Why this host. */
             placement: string | null;
             pending: components["schemas"]["PendingReason"] | null;
-            stopCode: ("EssentialContainerExited" | "UserInitiated" | "OutOfMemory" | "ContainerUnhealthy" | "DependencyFailed" | "StartTimeout" | "SpotInterruption" | "MaxRunTimeExceeded" | "TaskFailedToStart" | "ImagePullFailed" | "RuntimeFailed" | "HostRefused" | "HostShutdown" | "HostRebooted" | "HostLost") | null;
+            stopCode: ("EssentialContainerExited" | "UserInitiated" | "OutOfMemory" | "ContainerUnhealthy" | "DependencyFailed" | "StartTimeout" | "MaxRunTimeExceeded" | "TaskFailedToStart" | "ImagePullFailed" | "RuntimeFailed" | "HostRefused" | "HostShutdown" | "HostRebooted" | "HostLost") | null;
             stopReason: string | null;
             /**
              * @description Of its essential containers that have a health check: healthy if all are, unhealthy if one is.
@@ -2262,13 +2612,92 @@ export interface operations {
             };
         };
     };
-    getCosts: {
+    closeMonths: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloseMonth"];
+            };
+        };
+        responses: {
+            /** @description The invoices. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClosedMonths"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The month is not over, or its prices are in another currency. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAllInvoices: {
         parameters: {
             query?: {
-                /** @description definition, group (service or job), user (who submitted it), or tag:KEY. */
-                groupBy?: string;
-                /** @description From the full hour of the tenant’s time zone before this. Default: the beginning of its month. */
-                since?: string;
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+                state?: "draft" | "closed";
+                tenantId?: string;
             };
             header?: never;
             path?: never;
@@ -2276,13 +2705,470 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The costs. */
+            /** @description One page. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Costs"];
+                    "application/json": components["schemas"]["InvoicePage"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAnyInvoice: {
+        parameters: {
+            query?: {
+                /** @description What lines are grouped by: service (or job), definition, user, dimension, or tag:KEY. */
+                groupBy?: string;
+            };
+            header?: never;
+            path: {
+                invoiceId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The invoice. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvoiceDetail"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createCreditNote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invoiceId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateCreditNote"];
+            };
+        };
+        responses: {
+            /** @description The credit note; the same one for the same reference. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvoiceDetail"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The invoice is a draft, or less of it is left than that. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAnyInvoicePdf: {
+        parameters: {
+            query?: {
+                /** @description What lines are grouped by: service (or job), definition, user, dimension, or tag:KEY. */
+                groupBy?: string;
+            };
+            header?: never;
+            path: {
+                invoiceId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A PDF, A4. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": string;
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verifyInvoice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invoiceId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Whether it is the same, and what is not. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvoiceVerification"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSeller: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The seller; empty until it is set. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Seller"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putSeller: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    name: string;
+                    /** @default [] */
+                    address?: string[];
+                    /** @default  */
+                    email?: "" | string;
+                    /** @default  */
+                    taxId?: string;
+                    /**
+                     * @description Where to pay, line by line.
+                     * @default []
+                     */
+                    bank?: string[];
+                    /**
+                     * @description At the foot of each page, e.g. the register entry.
+                     * @default
+                     */
+                    footer?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The seller. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Seller"];
                 };
             };
             /** @description The key is missing or not valid. */
@@ -2580,26 +3466,27 @@ export interface operations {
             };
         };
     };
-    quote: {
+    listInvoices: {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+                state?: "draft" | "closed";
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["QuoteRequest"];
-            };
-        };
+        requestBody?: never;
         responses: {
-            /** @description The quote. */
+            /** @description One page. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Quote"];
+                    "application/json": components["schemas"]["InvoicePage"];
                 };
             };
             /** @description The key is missing or not valid. */
@@ -2613,6 +3500,298 @@ export interface operations {
             };
             /** @description The key’s role may not do this. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getInvoice: {
+        parameters: {
+            query?: {
+                /** @description What lines are grouped by: service (or job), definition, user, dimension, or tag:KEY. */
+                groupBy?: string;
+            };
+            header?: never;
+            path: {
+                invoiceId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The invoice. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvoiceDetail"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getInvoiceCsv: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invoiceId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description CSV (RFC 4180) in UTF-8, with a head. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getInvoiceFocus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invoiceId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description CSV (RFC 4180) in UTF-8, with a head. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getInvoicePdf: {
+        parameters: {
+            query?: {
+                /** @description What lines are grouped by: service (or job), definition, user, dimension, or tag:KEY. */
+                groupBy?: string;
+            };
+            header?: never;
+            path: {
+                invoiceId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A PDF, A4. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": string;
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5699,6 +6878,206 @@ export interface operations {
             };
             /** @description There is no such object in this tenant. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getBillingDetails: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenantId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The details. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BillingDetails"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putBillingDetails: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenantId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Empty: the tenant’s name.
+                     * @default
+                     */
+                    legalName?: string;
+                    /**
+                     * @description As it is printed, line by line.
+                     * @default []
+                     */
+                    address?: string[];
+                    /**
+                     * @description Where invoices are to go.
+                     * @default
+                     */
+                    email?: "" | string;
+                    /** @default  */
+                    taxId?: string;
+                    /**
+                     * @description What the tax is called, e.g. VAT.
+                     * @default VAT
+                     */
+                    taxName?: string;
+                    /**
+                     * @description In percent. "0": no tax line.
+                     * @default 0
+                     */
+                    taxRate?: string;
+                    /**
+                     * @description ISO 4217. Null: that of the price book. A month whose price book has another currency is not closed.
+                     * @default null
+                     */
+                    currency?: string | null;
+                    /**
+                     * @description IANA name, e.g. Europe/Berlin. Months begin and end there at midnight.
+                     * @default UTC
+                     */
+                    timeZone?: string;
+                    /**
+                     * @description An invoice is due so many days after it was closed.
+                     * @default 30
+                     */
+                    paymentDays?: number;
+                    /**
+                     * @description Of the buyer, e.g. a purchase order. Printed.
+                     * @default
+                     */
+                    reference?: string;
+                    /**
+                     * @description Whom Stripe bills, where invoices are handed to Stripe. Null: this tenant’s are not.
+                     * @default null
+                     */
+                    stripeCustomer?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description The details. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BillingDetails"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -124,7 +124,7 @@ const tables = `
   );
   -- One invoice for a tenant's month, whoever closes it and however often; and one open month.
   CREATE UNIQUE INDEX invoices_of_month ON invoices (tenant_id, starts_at) WHERE kind = 'invoice';
-  CREATE UNIQUE INDEX invoices_open ON invoices (tenant_id) WHERE state = 'draft';
+  CREATE UNIQUE INDEX invoices_open ON invoices (tenant_id) WHERE kind = 'invoice' AND state = 'draft';
   CREATE INDEX invoices_by_tenant ON invoices (tenant_id, created_at, id);
   CREATE INDEX invoices_in_order ON invoices (created_at, id);
 

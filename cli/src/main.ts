@@ -6,6 +6,7 @@ import { describeFailure } from './failure.js';
 import { markCommand } from './run-request.js';
 import { note } from './terminal.js';
 import { verbFirst } from './verb-first.js';
+import { addBilling } from './verbs/billing.js';
 import { addContext } from './verbs/context.js';
 import { addCost } from './verbs/cost.js';
 import { addCp } from './verbs/cp.js';
@@ -18,6 +19,7 @@ import { addHost } from './verbs/host.js';
 import { addHosts } from './verbs/hosts.js';
 import { addImages } from './verbs/images.js';
 import { addInspect } from './verbs/inspect.js';
+import { addInvoices } from './verbs/invoices.js';
 import { addKill } from './verbs/kill.js';
 import { addLogs } from './verbs/logs.js';
 import { addPortForward } from './verbs/port-forward.js';
@@ -29,10 +31,10 @@ import { addStop } from './verbs/stop.js';
 import { addVersion } from './verbs/version.js';
 
 const inOrderOfHelp = [
-  ...[addRun, addPs, addLogs, addStop, addInspect, addEvents, addCost],
+  ...[addRun, addPs, addLogs, addStop, addInspect, addEvents, addCost, addInvoices],
   ...[addExec, addCp, addPortForward],
   ...[addStats, addResize, addFreeze, addThaw, addKill],
-  ...[addDefine, addDefinitions, addImages, addHosts, addHost, addContext, addVersion],
+  ...[addDefine, addDefinitions, addImages, addHosts, addHost, addBilling, addContext, addVersion],
 ];
 
 const program = new Command('berth')

@@ -49,7 +49,9 @@ beforeAll(async () => {
   await berth.as(owner.key).post('/v1/volumes').send({ name: 'data', sizeMiB: 64 }).expect(201);
   const host = randomUUID();
   await berth.database.query("INSERT INTO hosts (id, name, state) VALUES ($1, 'h1', 'active')", [host]);
+  const invoices = await berth.as(owner.key).get('/v1/invoices').expect(200);
   objects = {
+    invoiceId: invoices.body.items[0].id,
     taskId: body.items[0].id,
     name: 'web:1',
     tenantId: owner.id,

@@ -1,6 +1,7 @@
 // What a credit note takes back: the whole of an invoice, line by line, or an amount of it.
-import { Exact } from '../money.js';
+
 import { ApiError } from '../../errors.js';
+import { Exact } from '../money.js';
 import { minorDigits } from './currency.js';
 import type { InvoiceLine } from './invoice-line.js';
 import { negated, type Totals, totalsOfSum } from './invoice-totals.js';

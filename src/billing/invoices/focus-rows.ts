@@ -59,7 +59,12 @@ export function focusRow(head: InvoiceHead, line: InvoiceLine): FocusRow {
 /** The rows that come after those of the lines: rounding to the smallest coin, and the tax. */
 export function closingRows(head: InvoiceHead, listCost: string): FocusRow[] {
   const whole = { ChargePeriodStart: instant(Date.parse(head.startsAt)), ChargePeriodEnd: instant(Date.parse(head.endsAt)) };
-  const common = { ...whole, ChargeClass: head.kind === 'creditNote' ? 'Correction' : null, ChargeFrequency: 'One-Time', ...serviceColumns(null) };
+  const common = {
+    ...whole,
+    ChargeClass: head.kind === 'creditNote' ? 'Correction' : null,
+    ChargeFrequency: 'One-Time',
+    ...serviceColumns(null),
+  };
   const rows: FocusRow[] = [];
   const rounding = new Exact(head.subtotal).minus(head.exact);
   if (!rounding.isZero())

@@ -39,7 +39,11 @@ export class InvoiceFiles {
   /** @throws ApiError not_found */
   async focus(tenantId: TenantId | null, id: string): Promise<StreamableFile> {
     const invoice = await this.invoices.open(tenantId, id);
-    return file(Readable.from(csvText(focusColumns, focusNumbers, focusRows(invoice))), `${fileNameOf(invoice.head)}-focus-1.2.csv`, csvType);
+    return file(
+      Readable.from(csvText(focusColumns, focusNumbers, focusRows(invoice))),
+      `${fileNameOf(invoice.head)}-focus-1.2.csv`,
+      csvType,
+    );
   }
 
   private async *csvRows({ head, lines }: OpenInvoice): AsyncGenerator<CsvRow> {

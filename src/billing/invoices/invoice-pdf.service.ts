@@ -81,7 +81,8 @@ class Pen {
     const top = Math.max(y, page.top + 62) + 22;
     this.text('BILL TO', page.left, top, 240, { size: 7.5, weight: 'bold', color: faint });
     let left = top + 14;
-    for (const [index, one] of to.entries()) left = this.lineOf(one, page.left, left, 240, { size: 10, weight: index === 0 ? 'bold' : 'regular' });
+    for (const [index, one] of to.entries())
+      left = this.lineOf(one, page.left, left, 240, { size: 10, weight: index === 0 ? 'bold' : 'regular' });
     let right = top;
     for (const [key, value] of facts) {
       this.text(key, page.left + 260, right, 100, { size: 9, color: faint });
@@ -162,7 +163,8 @@ class Pen {
       this.y = this.lineOf(one, page.left, this.y, width, { size: 9.5, weight: index === 0 ? 'bold' : 'regular' });
     this.y += payment.length > 0 ? 12 : 0;
     for (const one of notes)
-      for (const part of this.wrap(one, width, 8, 'regular')) this.y = this.lineOf(part, page.left, this.y, width, { size: 8, color: faint });
+      for (const part of this.wrap(one, width, 8, 'regular'))
+        this.y = this.lineOf(part, page.left, this.y, width, { size: 8, color: faint });
   }
 
   /** What needs the number of pages, and what lies over or under the rest. */
@@ -242,10 +244,7 @@ class Pen {
   }
 
   private lengthOf(text: string, size: number, weight: Weight): number {
-    return runsOf(text).reduce(
-      (sum, run) => sum + this.document.font(`${weight} ${run.script}`).fontSize(size).widthOfString(run.text),
-      0,
-    );
+    return runsOf(text).reduce((sum, run) => sum + this.document.font(`${weight} ${run.script}`).fontSize(size).widthOfString(run.text), 0);
   }
 }
 

@@ -36,7 +36,10 @@ export class Invoices {
   /** Closed ones of all tenants, or of one. */
   async listClosed({ tenantId = null, limit, cursor }: Nullable<AllInvoicesQuery>): Promise<Page<Invoice>> {
     if (tenantId !== null && !isId(tenantId)) return { items: [], nextCursor: null };
-    return this.page(await this.invoices.list({ tenantId: tenantId as TenantId | null, state: 'closed' }, placeOf(cursor), limit + 1), limit);
+    return this.page(
+      await this.invoices.list({ tenantId: tenantId as TenantId | null, state: 'closed' }, placeOf(cursor), limit + 1),
+      limit,
+    );
   }
 
   /** @param tenantId null: of any tenant. @throws ApiError not_found */

@@ -160,7 +160,11 @@ export class InvoicesStore {
     return row ? toRow(row) : null;
   }
 
-  async find(filter: Pick<Filter, 'tenantId'>, id: string, manager: EntityManager | DataSource = this.database): Promise<InvoiceRow | null> {
+  async find(
+    filter: Pick<Filter, 'tenantId'>,
+    id: string,
+    manager: EntityManager | DataSource = this.database,
+  ): Promise<InvoiceRow | null> {
     const [row] = await manager.query(
       `SELECT ${columns} FROM ${tables} WHERE i.id = $1 AND ($2::uuid IS NULL OR i.tenant_id = $2) AND ${shown}`,
       [id, filter.tenantId],
@@ -231,8 +235,15 @@ export class InvoicesStore {
   }
 
   /** The credit note of this name for an invoice, and what all of them come to. */
-  async credits(manager: EntityManager, invoiceId: string, reference: string): Promise<{ same: InvoiceRow | null; before: CreditedBefore }> {
-    const [same] = await manager.query(`SELECT ${columns} FROM ${tables} WHERE i.corrects = $1 AND i.reference = $2`, [invoiceId, reference]);
+  async credits(
+    manager: EntityManager,
+    invoiceId: string,
+    reference: string,
+  ): Promise<{ same: InvoiceRow | null; before: CreditedBefore }> {
+    const [same] = await manager.query(`SELECT ${columns} FROM ${tables} WHERE i.corrects = $1 AND i.reference = $2`, [
+      invoiceId,
+      reference,
+    ]);
     const [before] = await manager.query(
       'SELECT coalesce(sum(subtotal), 0)::text AS subtotal, coalesce(sum(tax), 0)::text AS tax FROM invoices WHERE corrects = $1',
       [invoiceId],

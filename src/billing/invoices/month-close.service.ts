@@ -9,10 +9,10 @@ import type { TenantContract } from '../tenant-contract.js';
 import { BillingDetailsStore, type Customer } from './billing-details.store.js';
 import { monthFrom, monthOf, nameOf } from './billing-month.js';
 import { creditUses } from './credit-uses.js';
+import { InvoiceBooks } from './invoice-books.service.js';
 import { hashOfLines, type InvoiceLine } from './invoice-line.js';
 import { InvoiceRating } from './invoice-rating.service.js';
 import { totalsOf } from './invoice-totals.js';
-import { InvoiceBooks } from './invoice-books.service.js';
 import { type Closing, type InvoiceRow, InvoicesStore } from './invoices.store.js';
 import { booksOf } from './rating-facts.js';
 

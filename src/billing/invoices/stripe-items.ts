@@ -30,7 +30,9 @@ export function stripeItems(head: InvoiceHead, lines: Iterable<InvoiceLine>): St
 function apportion(exact: readonly Exact[], total: number): number[] {
   const floors = exact.map((one) => one.floor());
   let left = total - floors.reduce((sum, one) => sum + one.toNumber(), 0);
-  const byRest = exact.map((one, index) => ({ index, rest: one.minus(floors[index] ?? 0) })).sort((a, b) => b.rest.cmp(a.rest) || a.index - b.index);
+  const byRest = exact
+    .map((one, index) => ({ index, rest: one.minus(floors[index] ?? 0) }))
+    .sort((a, b) => b.rest.cmp(a.rest) || a.index - b.index);
   const shares = floors.map((one) => one.toNumber());
   for (const { index } of byRest) if (left-- > 0) shares[index] = (shares[index] ?? 0) + 1;
   return shares;
