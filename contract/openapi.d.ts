@@ -264,6 +264,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/costs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What runs costs now, what the month has cost so far, and what it will come to
+         * @description Up to this moment, and before credits. The invoice of the month is made from the same usage and prices.
+         */
+        get: operations["getCosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/host-tokens": {
         parameters: {
             query?: never;
@@ -429,6 +449,26 @@ export interface paths {
         get: operations["getInvoicePdf"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/quotes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say what tasks would cost
+         * @description By the prices of now. Nothing is made; images are not looked up.
+         */
+        post: operations["quote"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1338,6 +1378,32 @@ export interface components {
             /** @description An exact decimal number. */
             amount: string;
         };
+        Costs: {
+            currency: string;
+            timeZone: string;
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            until: string;
+            runningTasks: number;
+            /** @description From the beginning until now, before credits. */
+            total: string;
+            /** @description What another hour of what runs now costs at its prices. */
+            perHour: string;
+            /** @description By the end of the month, if all goes on as it is. Null when another beginning was asked for. */
+            forecast: string | null;
+            /** @description Together exactly the total. The dearest comes first; empty without groupBy. */
+            groups: {
+                /** @description Null: what belongs to no group, such as reservations. */
+                key: string | null;
+                /** @description From the beginning until now, before credits. */
+                total: string;
+                /** @description What another hour of what runs now costs at its prices. */
+                perHour: string;
+                /** @description By the end of the month, if all goes on as it is. Null when another beginning was asked for. */
+                forecast: string | null;
+            }[];
+        };
         CreateApiKey: {
             name: string;
             /**
@@ -1851,6 +1917,42 @@ export interface components {
              */
             valueBase64?: string;
         };
+        Quote: {
+            currency: string;
+            /** @description Of all tasks together, while they run. */
+            perHour: string;
+            /** @description For the duration, by the prices of today, the shortest billed time included. */
+            total: string;
+            /** @description name:version of the prices. */
+            priceBook: string;
+            lines: components["schemas"]["QuoteLine"][];
+        };
+        QuoteLine: {
+            /** @enum {string} */
+            kind: "usage" | "minimum";
+            dimension: string;
+            /** @description Exact decimal. */
+            quantity: string;
+            unit: string;
+            /** @description Exact decimal. */
+            price: string;
+            /** @description Exact decimal. */
+            amount: string;
+        };
+        QuoteRequest: {
+            /** @description As for POST /v1/tasks. Nothing is registered or started. */
+            run: components["schemas"]["RunTasks"];
+            /**
+             * @description How long each task will run.
+             * @default 3600
+             */
+            durationSeconds?: number;
+            /**
+             * @description What each task will send in that time.
+             * @default 0
+             */
+            egressMiB?: number;
+        };
         RegisteredContainer: {
             /** @description Unique within the task. */
             name: string;
@@ -2153,7 +2255,7 @@ export interface components {
             /** @description Why this host. */
             placement: string | null;
             pending: components["schemas"]["PendingReason"] | null;
-            stopCode: ("EssentialContainerExited" | "UserInitiated" | "OutOfMemory" | "ContainerUnhealthy" | "DependencyFailed" | "StartTimeout" | "MaxRunTimeExceeded" | "TaskFailedToStart" | "ImagePullFailed" | "RuntimeFailed" | "HostRefused" | "HostShutdown" | "HostRebooted" | "HostLost") | null;
+            stopCode: ("EssentialContainerExited" | "UserInitiated" | "OutOfMemory" | "ContainerUnhealthy" | "DependencyFailed" | "StartTimeout" | "SpotInterruption" | "MaxRunTimeExceeded" | "TaskFailedToStart" | "ImagePullFailed" | "RuntimeFailed" | "HostRefused" | "HostShutdown" | "HostRebooted" | "HostLost") | null;
             stopReason: string | null;
             /**
              * @description Of its essential containers that have a health check: healthy if all are, unhealthy if one is.
@@ -3218,6 +3320,76 @@ export interface operations {
             };
         };
     };
+    getCosts: {
+        parameters: {
+            query?: {
+                /** @description definition, group (service or job), user (who submitted it), or tag:KEY. */
+                groupBy?: string;
+                /** @description From the full hour of the tenant’s time zone before this. Default: the beginning of its month. */
+                since?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The costs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     createHostToken: {
         parameters: {
             query?: never;
@@ -3792,6 +3964,75 @@ export interface operations {
             };
             /** @description There is no such object in this tenant. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    quote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuoteRequest"];
+            };
+        };
+        responses: {
+            /** @description The quote. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Quote"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
