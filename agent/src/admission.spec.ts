@@ -56,5 +56,6 @@ describe('admission', () => {
     expect(committed(state)).toEqual({ ...size, taskSlots: 1, diskMiB: 1024 });
     applyEntry(state, { kind: 'cleaned', taskId, atMs: 3 });
     expect(committed(state)).toEqual({ ...nothing, diskMiB: 0 });
+    expect(committed(state, 300)).toEqual({ ...nothing, diskMiB: 300 });
   });
 });

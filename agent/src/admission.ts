@@ -3,12 +3,12 @@
 import { type Capacity, ephemeralStorageOf, type TaskSpec } from '@berth/contract';
 import type { AgentState } from './state.js';
 
-/** What tasks hold that have not been cleaned up. */
-export function committed(state: AgentState): Capacity {
+/** What tasks hold that have not been cleaned up. @param volumesMiB of the persistent volumes, which hold theirs without a task. */
+export function committed(state: AgentState, volumesMiB = 0): Capacity {
   let cpuMillis = 0;
   let memoryMiB = 0;
   let taskSlots = 0;
-  let diskMiB = 0;
+  let diskMiB = volumesMiB;
   for (const { state: taskState, spec } of state.tasks.values()) {
     if (taskState === 'stopped' || !spec) continue;
     cpuMillis += spec.cpuMillis;

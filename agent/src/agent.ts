@@ -169,7 +169,7 @@ export function createAgent(dependencies: Dependencies): Agent {
     apply({ epoch, tasks }) {
       if (epoch < state.epoch) return false;
       if (epoch > state.epoch) journal.append({ kind: 'epoch', epoch });
-      let held = committed(state);
+      let held = committed(state, runtime.volumesMiB);
       for (const task of tasks) held = applyDesired(task, held);
       return true;
     },

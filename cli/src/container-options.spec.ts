@@ -3,7 +3,7 @@ import { taskDefinitionInputSchema } from '@berth/contract';
 import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { addContainerOptions, type ContainerOptions, containerFields, taskFields } from './container-options.js';
-import { extraHost, mebibytes, signalName, sysctl, tmpfsMount, ulimit } from './container-values.js';
+import { extraHost, mebibytes, signalName, sysctl, tmpfsMount, ulimit, volumeMount } from './container-values.js';
 
 function parsed(...words: string[]): ContainerOptions {
   const command = addContainerOptions(new Command('run')).exitOverride();
@@ -48,6 +48,32 @@ describe('the options of a container', () => {
   });
 });
 
+test('volumes are named once, however often they are mounted', () => {
+  const options = parsed(
+    ...['-v', 'db:/var/lib/db', '--volume', 'db:/copy:ro', '-v', 'nfs://files/exports/a:/a', '-v', 'nfs://files/exports/b:/b:ro'],
+    ...['-v', 'nfs://files/exports/a:/again'],
+  );
+  const body = { family: 'web', ...taskFields(options), containers: [{ name: 'main', image: 'busybox', ...containerFields(options) }] };
+  expect(taskDefinitionInputSchema.parse(body)).toMatchObject({
+    volumes: [
+      { name: 'db', volume: 'db' },
+      { name: 'nfs-1', nfs: { server: 'files', path: '/exports/a' } },
+      { name: 'nfs-2', nfs: { server: 'files', path: '/exports/b' } },
+    ],
+    containers: [
+      {
+        mountPoints: [
+          { volume: 'db', containerPath: '/var/lib/db' },
+          { volume: 'db', containerPath: '/copy', readOnly: true },
+          { volume: 'nfs-1', containerPath: '/a' },
+          { volume: 'nfs-2', containerPath: '/b', readOnly: true },
+          { volume: 'nfs-1', containerPath: '/again' },
+        ],
+      },
+    ],
+  });
+});
+
 test.each([
   ['SIGTERM', 'SIGTERM'],
   ['term', 'SIGTERM'],
@@ -67,6 +93,11 @@ test.each<[string, () => unknown, RegExp]>([
   ['size of shm', () => mebibytes('--shm-size')('many'), /64m/],
   ['option of a tmpfs', () => tmpfsMount('/run:suid'), /\/run:size=64m/],
   ['size of a tmpfs', () => tmpfsMount('/run:size=lots'), /size=64m/],
+  ['directory of the host', () => volumeMount('/etc:/data'), /directories of the host can’t be had/],
+  ['relative directory', () => volumeMount('./x:/data'), /berth volume create/],
+  ['volume without a path', () => volumeMount('db'), /name:\/path/],
+  ['volume with another mode', () => volumeMount('db:/data:z'), /name:\/path:ro/],
+  ['NFS directory', () => volumeMount('nfs://files:/data'), /nfs:\/\/server/],
   ['sysctl without a value', () => sysctl('net.core.somaxconn'), /somaxconn=1024/],
   ['host without an address', () => extraHost('db'), /db:10\.0\.0\.1/],
   ['host-gateway', () => extraHost('db:host-gateway'), /name:address/],

@@ -4,7 +4,17 @@ import { constants } from 'node:os';
 import type { TaskDefinitionInput } from '@berth/contract';
 import { limits } from '@berth/contract';
 import type { Command } from 'commander';
-import { extraHost, mebibytes, signalName, sysctl, tmpfsMount, ulimit } from './container-values.js';
+import {
+  extraHost,
+  mebibytes,
+  signalName,
+  sysctl,
+  tmpfsMount,
+  ulimit,
+  type VolumeSource,
+  type VolumeValue,
+  volumeMount,
+} from './container-values.js';
 import { durationOption, keyValue, wholeNumber } from './option-values.js';
 
 type Container = TaskDefinitionInput['containers'][number];
@@ -16,6 +26,7 @@ export interface ContainerOptions {
   readonly tty?: boolean;
   readonly ulimit?: readonly Item<Container['ulimits']>[];
   readonly tmpfs?: readonly Item<Container['tmpfs']>[];
+  readonly volume?: readonly VolumeValue[];
   readonly shmSize?: number;
   readonly sysctl?: Readonly<Record<string, string>>;
   readonly addHost?: readonly Item<Container['extraHosts']>[];
@@ -49,6 +60,7 @@ export function addContainerOptions(command: Command): Command {
     .option('-t, --tty', 'a terminal as its standard input and output')
     .option('--ulimit <name=soft[:hard]>', 'for example nofile=1024:2048; -1 is unlimited', several(ulimit))
     .option('--tmpfs <path[:options]>', 'a directory in memory: /run:size=64m,mode=755,uid=0,gid=0,exec', several(tmpfsMount))
+    .option('-v, --volume <name:path[:ro]>', 'a persistent volume, or nfs://server/export:/path', several(volumeMount))
     .option('--shm-size <size>', 'of /dev/shm (default 64m)', mebibytes('--shm-size'))
     .option('--sysctl <name=value>', 'a kernel setting of the container’s own', sysctl)
     .option('--add-host <name:address>', 'a further line of /etc/hosts', several(extraHost))
@@ -76,6 +88,11 @@ export function containerFields(options: ContainerOptions): Partial<Container> {
     tty: options.tty,
     ulimits: options.ulimit,
     tmpfs: options.tmpfs,
+    mountPoints: options.volume?.map(({ source, containerPath, readOnly }) => ({
+      volume: nameOf(source, options),
+      containerPath,
+      readOnly,
+    })),
     shmSizeMiB: options.shmSize,
     sysctls: options.sysctl,
     extraHosts: options.addHost,
@@ -89,8 +106,22 @@ export function containerFields(options: ContainerOptions): Partial<Container> {
 }
 
 /** What of them belongs to the task. */
-export function taskFields({ cpuBurst, blkioWeight, pidsLimit }: ContainerOptions): Partial<TaskDefinitionInput> {
-  return given({ cpuBurst, blockIoWeight: blkioWeight, pidsLimit }) as Partial<TaskDefinitionInput>;
+export function taskFields(options: ContainerOptions): Partial<TaskDefinitionInput> {
+  const { cpuBurst, blkioWeight, pidsLimit } = options;
+  return given({ cpuBurst, blockIoWeight: blkioWeight, pidsLimit, volumes: volumesOf(options) }) as Partial<TaskDefinitionInput>;
+}
+
+/** Each once, though it may be mounted at several places. */
+function volumesOf(options: ContainerOptions): TaskDefinitionInput['volumes'] {
+  const byName = new Map(options.volume?.map(({ source }) => [nameOf(source, options), source]));
+  return byName.size > 0 ? [...byName].map(([name, source]) => ({ name, ...source })) : undefined;
+}
+
+/** Persistent volumes have a name; NFS directories are counted. */
+function nameOf(source: VolumeSource, { volume = [] }: ContainerOptions): string {
+  if ('volume' in source) return source.volume;
+  const directories = [...new Set(volume.flatMap(({ source: other }) => ('nfs' in other ? [JSON.stringify(other)] : [])))];
+  return `nfs-${directories.indexOf(JSON.stringify(source)) + 1}`;
 }
 
 function given(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -7,10 +7,11 @@ type Container = TaskDefinition['containers'][number];
 type Line = [name: string, value: string | null];
 
 /** Of the task, and then of each container that asks for anything, under its name. */
-export function askedSheet(definition: Pick<TaskDefinition, 'cpuBurst' | 'blockIoWeight' | 'containers'>): Line[] {
+export function askedSheet(definition: Pick<TaskDefinition, 'cpuBurst' | 'blockIoWeight' | 'containers' | 'volumes'>): Line[] {
   const task: Line[] = [
     ['CPU burst', definition.cpuBurst ? 'yes' : null],
     ['Block I/O weight', definition.blockIoWeight === undefined ? null : String(definition.blockIoWeight)],
+    ['Volumes', list(definition.volumes?.map(volumeInWords))],
   ];
   const containers = definition.containers.map((container): Line => {
     const asked = containerLines(container).flatMap(([name, value]) => (value === null ? [] : [`${name} ${value}`]));
@@ -20,7 +21,7 @@ export function askedSheet(definition: Pick<TaskDefinition, 'cpuBurst' | 'blockI
 }
 
 function containerLines(container: Container): Line[] {
-  const { ulimits, tmpfs, extraHosts, dns, capabilities } = container;
+  const { ulimits, tmpfs, mountPoints, extraHosts, dns, capabilities } = container;
   return [
     ['host name', container.hostname ?? null],
     ['user', container.user ?? null],
@@ -30,6 +31,7 @@ function containerLines(container: Container): Line[] {
     ['labels', pairs(container.labels ?? {})],
     ['ulimits', list(ulimits?.map(({ name, soft, hard }) => `${name}=${soft}:${hard}`))],
     ['tmpfs', list(tmpfs?.map(({ path, sizeMiB }) => `${path} (${memory(sizeMiB)})`))],
+    ['mounts', list(mountPoints?.map(({ volume, containerPath, readOnly }) => `${volume}:${containerPath}${readOnly ? ':ro' : ''}`))],
     ['/dev/shm', container.shmSizeMiB === undefined ? null : memory(container.shmSizeMiB)],
     ['sysctls', pairs(container.sysctls ?? {})],
     ['hosts', list(extraHosts?.map(({ hostname, address }) => `${hostname}=${address}`))],
@@ -40,6 +42,11 @@ function containerLines(container: Container): Line[] {
     ],
     ['stop signal', container.stopSignal ?? null],
   ];
+}
+
+function volumeInWords({ name, volume, nfs }: NonNullable<TaskDefinition['volumes']>[number]): string {
+  if (nfs) return `${name} (nfs://${nfs.server}${nfs.path})`;
+  return volume === undefined ? `${name} (scratch)` : `${name} (persistent${volume === name ? '' : ` ${volume}`})`;
 }
 
 function list(items: readonly string[] | undefined): string | null {

@@ -49,6 +49,30 @@ function tmpfsOption(word: string, text: string): Partial<TmpfsValue> {
   return refuse('--tmpfs', text, '/run or /run:size=64m,mode=755,uid=0,gid=0,exec');
 }
 
+export type VolumeSource = { readonly volume: string } | { readonly nfs: { readonly server: string; readonly path: string } };
+
+export interface VolumeValue {
+  readonly source: VolumeSource;
+  readonly containerPath: string;
+  readonly readOnly?: true;
+}
+
+/** `db:/var/lib/db`, `db:/data:ro`, `nfs://files/exports/team:/team`. @throws Failure (usage) */
+export function volumeMount(text: string): VolumeValue {
+  const [, source = '', containerPath = '', mode = 'rw'] = /^((?:nfs:\/\/)?[^:]+):(\/[^:]*)(?::(ro|rw))?$/.exec(text) ?? [];
+  const wanted = 'name:/path, name:/path:ro or nfs://server/export:/path';
+  if (source === '') return refuse('--volume', text, wanted);
+  if (/^[./]/.test(source))
+    return refuse('--volume', text, `${wanted}; directories of the host can’t be had: "berth volume create" makes a volume`);
+  const [, server, path] = /^nfs:\/\/([^/]+)(\/.*)$/.exec(source) ?? [];
+  if (source.startsWith('nfs://') && !server) return refuse('--volume', text, wanted);
+  return {
+    source: server && path ? { nfs: { server, path } } : { volume: source },
+    containerPath,
+    ...(mode === 'ro' && { readOnly: true as const }),
+  };
+}
+
 /** Collects `net.core.somaxconn=1024`. @throws Failure (usage) */
 export function sysctl(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
   const at = text.indexOf('=');

@@ -29,12 +29,13 @@ import { addRun } from './verbs/run.js';
 import { addStats } from './verbs/stats.js';
 import { addStop } from './verbs/stop.js';
 import { addVersion } from './verbs/version.js';
+import { addVolume } from './verbs/volume.js';
 
 const inOrderOfHelp = [
   ...[addRun, addPs, addLogs, addStop, addInspect, addEvents, addCost, addInvoices],
   ...[addExec, addCp, addPortForward],
   ...[addStats, addResize, addFreeze, addThaw, addKill],
-  ...[addDefine, addDefinitions, addImages, addHosts, addHost, addBilling, addContext, addVersion],
+  ...[addDefine, addDefinitions, addImages, addVolume, addHosts, addHost, addBilling, addContext, addVersion],
 ];
 
 const program = new Command('berth')

@@ -18,6 +18,7 @@ interface Asked {
   readonly isolation: Isolation;
   readonly memoryMiB: number;
   readonly containers: readonly object[];
+  readonly volumes?: readonly { readonly nfs?: unknown }[] | undefined;
 }
 
 export interface IsolationFault {
@@ -36,6 +37,12 @@ export function isolationFaults(definition: Asked): IsolationFault[] {
     });
   if (definition.containers.length > 1)
     faults.push({ path: ['containers'], message: 'a sandbox holds one container: its network is inside it and can’t be shared' });
+  for (const [index, { nfs }] of (definition.volumes ?? []).entries())
+    if (nfs !== undefined)
+      faults.push({
+        path: ['volumes', index, 'nfs'],
+        message: 'a sandbox can’t use NFS: take isolation "container", or a persistent volume',
+      });
   for (const [index, container] of definition.containers.entries()) faults.push(...containerFaults(container, index));
   return faults;
 }

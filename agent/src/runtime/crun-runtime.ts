@@ -267,6 +267,9 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       renumberIfIdle();
     },
     removeVolumes: storage.remove,
+    get volumesMiB() {
+      return storage.sizeMiB();
+    },
     inside,
     close,
     teardown: async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { imageFault, realPath } from './mount-targets.js';
+import { imageFault, realPath, volumeFault } from './mount-targets.js';
 
 const image = (links: Readonly<Record<string, string>>) => (path: string) => links[path] ?? null;
 
@@ -53,5 +53,28 @@ describe('imageFault', () => {
     ['a working directory that leads to /dev/fd', { '/srv': 'dev/fd/8' }, /working directory \/srv leads to \/dev/],
   ])('finds %s', (_what, links, fault) => {
     expect(imageFault(targets, '/srv', image(links))).toMatch(fault);
+  });
+});
+
+describe('volumeFault', () => {
+  const targets = ['/proc', '/dev', '/etc/hosts', '/data', '/cache', '/run/secret'];
+
+  it.each<[string, string, Readonly<Record<string, string>>]>([
+    ['nothing of the kind', '/srv', {}],
+    ['a working directory that is the volume', '/data', {}],
+    ['a working directory whose name begins as the volume’s', '/data2', {}],
+    ['a volume that leads elsewhere in the image', '/srv', { '/data': '/srv/data' }],
+  ])('lets pass %s', (_what, cwd, links) => {
+    expect(volumeFault(['/data'], targets, cwd, image(links))).toBeNull();
+  });
+
+  it.each<[string, string, Readonly<Record<string, string>>, RegExp]>([
+    ['a target in the volume', '/', { '/run': '/data' }, /^\/run\/secret lies in the volume on \/data/],
+    ['a volume over what Berth puts into /etc', '/', { '/data': '/etc' }, /^\/etc\/hosts lies in the volume on \/data/],
+    ['a working directory in the volume', '/data/x', {}, /^its working directory \/data\/x lies in the volume on \/data/],
+    ['a working directory that leads into the volume', '/srv/x', { '/srv': 'data' }, /working directory \/srv\/x lies in/],
+    ['a volume that leads above the working directory', '/srv/x', { '/data': '/srv' }, /working directory \/srv\/x lies in/],
+  ])('finds %s', (_what, cwd, links, fault) => {
+    expect(volumeFault(['/data'], targets, cwd, image(links))).toMatch(fault);
   });
 });

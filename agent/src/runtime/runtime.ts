@@ -151,6 +151,8 @@ export interface Runtime {
    * @returns those of which nothing is left; others are still in use, or could not be removed.
    */
   removeVolumes(volumeIds: readonly string[]): Promise<string[]>;
+  /** What the persistent volumes on this host may hold together. */
+  readonly volumesMiB: number;
   /** What one can do inside a running task. */
   readonly inside: Inside;
   /** Ends timers and watchers. Containers live on. */

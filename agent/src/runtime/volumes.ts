@@ -1,7 +1,7 @@
 // The volumes of tasks: makes and mounts them before a task's first container, takes them away after its last, and lets
 // one task at a time write to a persistent one. A volume is mounted on the host once, and once more for each task that
 // uses it, by the task's own ids: whoever owns a file, it is the same user in every task.
-import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, rmdirSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NetworkState, TaskSpec, VolumeSpec } from '@berth/contract';
 import type { IdRange } from './addresses.js';
@@ -29,6 +29,8 @@ export interface Volumes {
   prepare(spec: TaskSpec, place: TaskPlace, signal: AbortSignal): Promise<void>;
   /** Safe twice, and without prepare. No process of the task may be left. */
   cleanup(taskId: string): Promise<void>;
+  /** Of all that there are, whether they are in use or not. */
+  sizeMiB(): number;
   /** @returns those of which nothing is left. */
   remove(ids: readonly string[]): Promise<string[]>;
 }
@@ -37,6 +39,7 @@ interface Record {
   readonly uses: readonly VolumeUse[];
 }
 
+const mib = 1024 * 1024;
 const scratchMode = 0o777;
 
 /** @param around what no NFS server may be in, at the moment. */
@@ -116,12 +119,17 @@ export function volumes(paths: Paths, log: RuntimeLog, around: () => { subnet: s
       locks.release(taskId);
       for (const { id } of uses) await unmountIdle(id);
     },
+    sizeMiB: () => namesIn(paths.volumes).reduce((sum, name) => sum + sizeOf(join(paths.volumes, name)), 0),
     remove: async (ids) => {
       const removed: string[] = [];
       for (const id of ids) if (await removeOne(id)) removed.push(id);
       return removed;
     },
   };
+}
+
+function sizeOf(image: string): number {
+  return (statSync(image, { throwIfNoEntry: false })?.size ?? 0) / mib;
 }
 
 function usesOf(paths: Paths, taskId: string): readonly VolumeUse[] {

@@ -146,6 +146,7 @@ export function createSimRuntime({ bootId, capacity, clock, startDelayMs, machin
     outdated: new Promise(() => {}),
     setNetwork: async () => {},
     removeVolumes: async (volumeIds) => [...volumeIds],
+    volumesMiB: 0,
     async close() {
       listeners = { onExit: () => {} };
       for (const container of [...timers.keys()]) forgetTimer(container);
