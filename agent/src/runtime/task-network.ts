@@ -118,7 +118,8 @@ export function taskNetworks(paths: Paths, net: Network, log: { warn(fields: obj
         throw new TaskStartError('HostRefused', `The task’s ports could not be published: ${error.message}.`, { cause: error });
       }
     },
-    settled: async (slot) => settling.get(slot),
+    // The very promise that is watched above: another one could fail before anybody waits for it, and end the agent.
+    settled: (slot) => settling.get(slot) ?? Promise.resolve(),
     leave: (slot) => {
       settling.delete(slot);
       rmSync(paths.slot(slot).member, { force: true });
