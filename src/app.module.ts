@@ -6,6 +6,7 @@ import { BillingModule } from './billing/billing.module.js';
 import { InvoicesModule } from './billing/invoices/invoices.module.js';
 import type { Config } from './config.js';
 import { DbModule } from './db/db.module.js';
+import { DrainModule } from './drain/drain.module.js';
 import { HttpModule } from './http/http.module.js';
 import { JobsModule } from './jobs/jobs.module.js';
 import { NetworkModule } from './network/network.module.js';
@@ -27,6 +28,7 @@ export class AppModule {
         TasksModule,
         PlacementModule,
         AgentsModule,
+        DrainModule,
         NetworkModule,
         BillingModule,
         InvoicesModule,

@@ -32,6 +32,8 @@ export interface LinkDependencies {
   /** The host's name, for people. */
   readonly name: string;
   readonly agentVersion: string;
+  /** What is told of the host beside what its runtime finds. */
+  readonly attributes?: Readonly<Record<string, string>> | undefined;
   readonly journal: Journal;
   readonly clock: Clock;
   readonly runtime: Runtime;
@@ -194,14 +196,14 @@ export function openLink(dependencies: LinkDependencies, onEnd: (end: LinkEnd) =
   };
 }
 
-function hello({ name, agentVersion, runtime }: LinkDependencies, hostId: HostId, tasks: TaskReport[]): AgentFrame {
+function hello({ name, agentVersion, runtime, attributes: told }: LinkDependencies, hostId: HostId, tasks: TaskReport[]): AgentFrame {
   const { capacity, attributes, bootId } = runtime.facts;
   const { diskPressure } = runtime;
   return {
     type: 'hello',
     protocol: protocolVersion,
     ...{ hostId, name, bootId, agentVersion, capacity, diskPressure, tasks },
-    attributes: { ...attributes },
+    attributes: { ...told, ...attributes },
     ...(runtime.network && { network: runtime.network }),
   };
 }

@@ -64,7 +64,14 @@ async function live(
 ): Promise<string> {
   const ground = await openGround(config, ownLog);
   const guest = { key: guestKey(config.dataDirectory), resolvers: config.resolvers, ...config.place };
-  const service = await startService({ gatewayUrl: config.gatewayUrl, name: config.hostName, guest, ...ground, ...holder });
+  const service = await startService({
+    gatewayUrl: config.gatewayUrl,
+    name: config.hostName,
+    attributes: config.place,
+    guest,
+    ...ground,
+    ...holder,
+  });
   ownLog.info(
     { name: config.hostName, capacity: ground.runtime.facts.capacity, tasks: ground.journal.state.tasks.size },
     'the agent is up',

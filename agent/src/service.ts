@@ -13,6 +13,7 @@ import { agentVersion } from './version.js';
 export interface ServiceOptions extends Ground {
   readonly gatewayUrl: string;
   readonly name: string;
+  readonly attributes?: Readonly<Record<string, string>>;
   identity(): Identity;
   /** Makes a renewed identity the current one, durably. */
   store(identity: Identity): Promise<void>;
@@ -29,7 +30,7 @@ export interface Service {
 
 /** Returns when the host is in order and the link is being dialled. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { gatewayUrl, name, journal, lastLifeEndedMs, clock, runtime, log, identity, store, guest, reconnect } = options;
+  const { gatewayUrl, name, journal, lastLifeEndedMs, clock, runtime, log, identity, store, guest, reconnect, attributes } = options;
   const ground = { runtime, journal, clock, log, lastLifeEndedMs };
   let answering: GuestServices | null = null;
   const agent = createAgent({
@@ -40,7 +41,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     },
     onRetell: (report) => session.retell(report),
   });
-  const session = createSession({ gatewayUrl, name, agentVersion, journal, clock, runtime, agent, log, identity, reconnect });
+  const session = createSession({ gatewayUrl, name, agentVersion, attributes, journal, clock, runtime, agent, log, identity, reconnect });
   await agent.start();
   if (guest) {
     const { setProtection } = agent;

@@ -48,12 +48,23 @@ export const errorCodes = {
   bad_host_token: {
     status: 401,
     retry: false,
-    message: 'This host token is unknown, used or expired. Make a new one with POST /v1/host-tokens.',
+    message: 'This host token is unknown, used or expired. Make a new one with "berth host token" or POST /v1/host-tokens.',
   },
   bad_host_certificate: {
     status: 401,
     retry: false,
     message: 'Show the certificate that this host was given. Enrol it again if that has expired.',
+  },
+  host_in_use: {
+    status: 409,
+    retry: false,
+    message: 'The host {host} still has {count} tasks. Drain it first, or remove it with force: its tasks count as lost then.',
+  },
+  host_not_draining: { status: 404, retry: false, message: 'The host {host} was never drained. Begin with POST /v1/hosts/{host}/drain.' },
+  host_lost: {
+    status: 409,
+    retry: false,
+    message: 'The host {host} is lost and its tasks are given up. Remove it, or start its agent again.',
   },
   forbidden: { status: 403, retry: false, message: 'This key may not {action}. Use a key with the role {role}.' },
   not_found: { status: 404, retry: false, message: 'There is no {what} {id} here.' },

@@ -10,6 +10,7 @@ export * from './container-life.js';
 export * from './container-spec.js';
 export * from './cost.js';
 export * from './dependencies.js';
+export * from './drain.js';
 export * from './error-codes.js';
 export * from './exec.js';
 export * from './guest.js';

@@ -26,6 +26,13 @@ export const stopCodes = {
   HostRefused: { fault: 'platform', meaning: 'The host could not take the task after all; nothing was started.' },
   HostShutdown: { fault: 'platform', meaning: 'The host was shut down by its operator.' },
   HostRebooted: { fault: 'platform', meaning: 'The host was restarted while the task ran.' },
+  Replaced: { fault: 'none', meaning: 'Its host is being drained, and another task has taken its place.' },
+  Withdrawn: {
+    fault: 'platform',
+    meaning: 'It was to take the place of a task on a draining host, and that was not needed after all.',
+  },
+  HostDrained: { fault: 'platform', meaning: 'Its host had to be empty by a deadline, and the task had not ended by then.' },
+  HostRemoved: { fault: 'platform', meaning: 'Its host was removed by the operator while the task was on it.' },
   HostLost: { fault: 'platform', meaning: 'The host was not heard from for longer than its grace time.' },
 } as const satisfies Record<string, StopCodeEntry>;
 

@@ -14,6 +14,7 @@ import {
   ulimitsSchema,
 } from './container-fields.js';
 import { dependencyFaults, dependsOnSchema } from './dependencies.js';
+import { disruptionBudgetSchema, onHostDrainSchema } from './drain.js';
 import { healthCheckSchema } from './health.js';
 import { maxImageRefLength, parseImageRef } from './image-ref.js';
 import { isolationFaults, isolationSchema } from './isolation.js';
@@ -170,6 +171,8 @@ export const taskDefinitionInputSchema = z
       .max(limits.containersPerTask.max)
       .describe('They share the network: localhost reaches all of them.'),
     userData: userDataSchema.optional(),
+    onHostDrain: onHostDrainSchema.optional(),
+    disruptionBudget: disruptionBudgetSchema.optional().describe('For all tasks of this revision together.'),
     tags: tagsSchema.default({}),
   })
   .superRefine((definition, context) => {
@@ -222,6 +225,8 @@ export const taskDefinitionSchema = z
         .meta({ id: 'RegisteredContainer' }),
     ),
     userData: z.string().optional(),
+    onHostDrain: onHostDrainSchema.optional(),
+    disruptionBudget: disruptionBudgetSchema.optional(),
     tags: z.record(z.string(), z.string()),
     createdAt: z.iso.datetime(),
     deregisteredAt: z.iso.datetime().nullable(),

@@ -1,6 +1,7 @@
 // Tasks as the API takes and shows them.
 import { z } from 'zod';
 import { pendingAdjustmentSchema } from './adjust.js';
+import { disruptionBudgetSchema, onHostDrainModes, onHostDrainSchema } from './drain.js';
 import { healthStates } from './health.js';
 import { assignedPortSchema } from './network.js';
 import { limits } from './sizes.js';
@@ -57,6 +58,8 @@ export const runTasksSchema = z
     count: z.int().min(limits.tasksPerRequest.min).max(limits.tasksPerRequest.max).default(1),
     name: containerNameSchema.optional().describe('Shown in lists. Need not be unique.'),
     overrides: taskOverridesSchema.optional(),
+    onHostDrain: onHostDrainSchema.optional().describe('In place of the definition’s; if that has none either, `wait`.'),
+    disruptionBudget: disruptionBudgetSchema.optional().describe('For the tasks of this request together, in place of the definition’s.'),
     tags: tagsSchema.default({}),
   })
   .refine((body) => (body.taskDefinition === undefined) !== (body.definition === undefined), {
@@ -143,6 +146,9 @@ export const taskSchema = z
     securityGroups: z.array(z.object({ id: z.string(), name: z.string() })),
     ports: z.array(assignedPortSchema).describe('Published ports, once its host has assigned them.'),
     placement: z.string().nullable().describe('Why this host.'),
+    onHostDrain: z.enum(onHostDrainModes),
+    replaces: z.string().nullable().describe('The task whose place it takes.'),
+    replacedBy: z.string().nullable().describe('The task that takes its place.'),
     pending: pendingReasonSchema.nullable(),
     stopCode: stopCodeSchema.nullable(),
     stopReason: z.string().nullable(),

@@ -11,11 +11,13 @@ import { Enrolment } from './enrolment.service.js';
 import { Gateway } from './gateway.service.js';
 import { GatewayHttp } from './gateway-http.service.js';
 import { GuestRequests } from './guest-requests.service.js';
+import { HostJoin } from './host-join.service.js';
 import { HostLinks } from './host-links.service.js';
 import { HostPresence } from './host-presence.service.js';
 import { HostsController } from './hosts.controller.js';
 import { HostsService } from './hosts.service.js';
 import { Authority } from './pki.service.js';
+import { RemovedHosts } from './removed-hosts.service.js';
 import { ReportIntake } from './report-intake.service.js';
 import { StreamRelay } from './stream-relay.service.js';
 
@@ -26,8 +28,10 @@ import { StreamRelay } from './stream-relay.service.js';
     { provide: Authority, inject: [CONFIG], useFactory: (config: Config) => Authority.open(config.pkiDir) },
     Enrolment,
     HostsService,
+    HostJoin,
     HostLinks,
     HostPresence,
+    RemovedHosts,
     ReportIntake,
     StreamRelay,
     DesiredSync,
@@ -36,6 +40,6 @@ import { StreamRelay } from './stream-relay.service.js';
     GatewayHttp,
     Gateway,
   ],
-  exports: [HostLinks],
+  exports: [HostLinks, HostsService],
 })
 export class AgentsModule {}

@@ -1,7 +1,7 @@
 // Makes certificates: the authority's own, the gateway's, and the hosts'. Keeps none of them. From a request it takes
 // only the public key: every name in a certificate is ours.
 import 'reflect-metadata';
-import { randomBytes, webcrypto } from 'node:crypto';
+import { createHash, randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { HostId } from '@berth/contract';
 import * as x509 from '@peculiar/x509';
@@ -74,6 +74,12 @@ export async function newHostCertificate(issuer: Issuer, hostId: HostId, csrPem:
     usage: clientAuth,
     validMs,
   });
+}
+
+/** SHA-256 of the key that a request is for. @throws ApiError invalid_request as `newHostCertificate` */
+export async function keyHashOf(csrPem: string): Promise<Buffer> {
+  const { rawData } = await checkedPublicKey(csrPem);
+  return createHash('sha256').update(Buffer.from(rawData)).digest();
 }
 
 async function checkedPublicKey(csrPem: string): Promise<x509.PublicKey> {

@@ -2,6 +2,7 @@
 // of theirs want to know.
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TLSSocket } from 'node:tls';
 import {
   agentPaths,
   enrolRequestSchema,
@@ -24,6 +25,8 @@ import { knownError, problemOf, retryAfterOf } from '../http/problem.js';
 import { LogIntake, parseLogPath } from '../logs/log-intake.service.js';
 import { Enrolment } from './enrolment.service.js';
 import { GuestRequests } from './guest-requests.service.js';
+import { hostIdOf } from './peer-identity.js';
+import { RemovedHosts } from './removed-hosts.service.js';
 
 const bodyLimit = { bytes: 16 * 1024, text: '16 KiB' };
 const chunkLimit = { bytes: storedLogLimits.sentBytes, text: '1.25 MiB' };
@@ -64,10 +67,18 @@ export class GatewayHttp {
     @Inject(Enrolment) private readonly enrolment: Enrolment,
     @Inject(GuestRequests) private readonly guests: GuestRequests,
     @Inject(LogIntake) private readonly logs: LogIntake,
+    @Inject(RemovedHosts) private readonly removed: RemovedHosts,
   ) {}
 
-  /** @param hostId of the caller's certificate, null if there was none. */
-  async answer(request: IncomingMessage, response: ServerResponse, hostId: HostId | null): Promise<void> {
+  /** The host whose certificate this is; null if there is none, it is not of our authority, or the host was removed. */
+  hostOf(request: IncomingMessage): HostId | null {
+    const socket = request.socket as TLSSocket;
+    const hostId = socket.authorized ? hostIdOf(socket.getPeerX509Certificate()?.subjectAltName) : null;
+    return hostId && !this.removed.has(hostId) ? hostId : null;
+  }
+
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const hostId = this.hostOf(request);
     try {
       send(response, 200, await this.dispatch(request, hostId));
     } catch (thrown) {

@@ -4,8 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { hostname } from 'node:os';
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
-import { agentPaths, type HostId, maxFrameBytes } from '@berth/contract';
+import { agentPaths, maxFrameBytes } from '@berth/contract';
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
@@ -14,7 +13,6 @@ import { CONFIG, LOGGER } from '../db/db.module.js';
 import { AgentConnections } from './agent-connections.service.js';
 import { GatewayHttp } from './gateway-http.service.js';
 import { HostLinks } from './host-links.service.js';
-import { hostIdOf } from './peer-identity.js';
 import { Authority } from './pki.service.js';
 
 const certificateRenewalMs = 24 * 60 * 60 * 1000;
@@ -68,7 +66,7 @@ export class Gateway implements OnModuleInit, OnModuleDestroy {
         requestTimeout: 15_000,
         maxHeaderSize: 8 * 1024,
       },
-      (request, response) => void this.http.answer(request, response, peerOf(request)),
+      (request, response) => void this.http.answer(request, response),
     );
     server.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head));
     server.on('tlsClientError', (err) => this.logger.debug({ err }, 'a TLS handshake failed'));
@@ -102,7 +100,7 @@ export class Gateway implements OnModuleInit, OnModuleDestroy {
 
   private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', (err) => this.logger.debug({ err }, 'an agent’s socket failed'));
-    const hostId = peerOf(request);
+    const hostId = this.http.hostOf(request);
     const path = request.url ?? '';
     const streamId = path.startsWith(agentPaths.streams) ? path.slice(agentPaths.streams.length) : null;
     if (!hostId) {
@@ -118,12 +116,6 @@ export class Gateway implements OnModuleInit, OnModuleDestroy {
       else this.links.streams.accept(streamId, hostId, webSocket);
     });
   }
-}
-
-/** The host whose certificate this is; null if there is none, or it is not of our authority. */
-function peerOf(request: IncomingMessage): HostId | null {
-  const socket = request.socket as TLSSocket;
-  return socket.authorized ? hostIdOf(socket.getPeerX509Certificate()?.subjectAltName) : null;
 }
 
 function refuse(socket: Duplex, status: string): void {

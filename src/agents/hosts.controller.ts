@@ -1,9 +1,21 @@
-import { createHostTokenSchema, hostSchema, hostTokenSchema, pageSchema } from '@berth/contract';
-import { Body, Controller, Get, Inject, Param, Post } from '@nestjs/common';
-import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import {
+  type CreateHostToken,
+  createHostTokenSchema,
+  hostEventSchema,
+  hostSchema,
+  hostTokenSchema,
+  type PageQuery,
+  pageQuerySchema,
+  pageSchema,
+  removeHostQuerySchema,
+  type UpdateHost,
+  updateHostSchema,
+} from '@berth/contract';
+import { Body, Controller, Delete, Get, Inject, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiConflictResponse, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { RequireRole } from '../accounts/caller.js';
-import { Enrolment } from './enrolment.service.js';
+import { HostJoin } from './host-join.service.js';
 import { HostsService } from './hosts.service.js';
 
 @ApiTags('operator')
@@ -12,7 +24,7 @@ import { HostsService } from './hosts.service.js';
 export class HostsController {
   constructor(
     @Inject(HostsService) private readonly hosts: HostsService,
-    @Inject(Enrolment) private readonly enrolment: Enrolment,
+    @Inject(HostJoin) private readonly join: HostJoin,
   ) {}
 
   @Get('hosts')
@@ -29,10 +41,35 @@ export class HostsController {
     return this.hosts.get(hostId);
   }
 
+  @Patch('hosts/:hostId')
+  @ApiOperation({ summary: 'Set a host’s pool, zone and attributes', description: 'What is left out stays.' })
+  @ApiOkResponse({ standardSchema: hostSchema, description: 'The host.' })
+  updateHost(@Param('hostId') hostId: string, @Body({ schema: updateHostSchema }) body: UpdateHost) {
+    return this.hosts.update(hostId, body);
+  }
+
+  @Delete('hosts/:hostId')
+  @ApiOperation({ summary: 'Remove a host', description: 'Its connection is closed and its certificate refused within a minute.' })
+  @ApiOkResponse({ standardSchema: hostSchema, description: 'The host as it was.' })
+  @ApiConflictResponse({ description: 'It still has tasks.' })
+  removeHost(@Param('hostId') hostId: string, @Query({ schema: removeHostQuerySchema }) query: z.output<typeof removeHostQuerySchema>) {
+    return this.hosts.remove(hostId, query.force);
+  }
+
+  @Get('hosts/:hostId/events')
+  @ApiOperation({ summary: 'List what happened to a host', description: 'Oldest first; also of one that was removed.' })
+  @ApiOkResponse({ standardSchema: pageSchema(hostEventSchema, 'HostEventPage'), description: 'One page.' })
+  listHostEvents(@Param('hostId') hostId: string, @Query({ schema: pageQuerySchema }) query: PageQuery) {
+    return this.hosts.events(hostId, query);
+  }
+
   @Post('host-tokens')
-  @ApiOperation({ summary: 'Make a token that turns a machine into a host', description: 'Usable once. The answer shows it, once.' })
+  @ApiOperation({
+    summary: 'Make a token that turns a machine into a host',
+    description: 'The answer shows it, once, with the command to run on that machine.',
+  })
   @ApiCreatedResponse({ standardSchema: hostTokenSchema, description: 'The token, and where to take it.' })
-  createHostToken(@Body({ schema: createHostTokenSchema }) body: z.output<typeof createHostTokenSchema>) {
-    return this.enrolment.createToken(body.validForSeconds);
+  createHostToken(@Body({ schema: createHostTokenSchema }) body: CreateHostToken) {
+    return this.join.createToken(body);
   }
 }

@@ -1,7 +1,8 @@
 // The rows of `hosts`: what agents say of their machines, when they were last heard, and what operators see.
-import { type Capacity, type Host, type HostId, type HostState, limits } from '@berth/contract';
+import { type Capacity, type Host, type HostAvailability, type HostId, type HostState, limits } from '@berth/contract';
 import type { DataSource } from 'typeorm';
 import { holdsCapacity } from '../db/holding.js';
+import { hostAttributes, hostState, hostZone } from '../db/host-columns.js';
 import { volumesOnHosts } from '../placement/volume-homes.store.js';
 
 /** Anything that runs a statement: the pool, or the heartbeats' own connection. */
@@ -18,7 +19,7 @@ export interface HostFacts {
 }
 
 export async function hostExists(db: DataSource, hostId: HostId): Promise<boolean> {
-  const rows: unknown[] = await db.query('SELECT FROM hosts WHERE id = $1', [hostId]);
+  const rows: unknown[] = await db.query('SELECT FROM hosts WHERE id = $1 AND removed_at IS NULL', [hostId]);
   return rows.length > 0;
 }
 
@@ -28,7 +29,7 @@ export async function activateHost(db: DataSource, hostId: HostId, facts: HostFa
   const [rows]: [unknown[], number] = await db.query(
     `UPDATE hosts SET state = 'active', last_seen_at = now(), name = $2, boot_id = $3, cpu_millis = $4, memory_mib = $5, task_slots = $6,
             attributes = $7, disk_mib = $8, disk_pressure = $9
-     WHERE id = $1 RETURNING id`,
+     WHERE id = $1 AND removed_at IS NULL RETURNING id`,
     [hostId, facts.name, facts.bootId, cpuMillis, memoryMiB, taskSlots, JSON.stringify(facts.attributes), diskMiB, facts.diskPressure],
   );
   return rows.length > 0;
@@ -45,7 +46,8 @@ export async function touchHosts(connection: Connection, hostIds: readonly HostI
      FROM before WHERE h.id = before.id RETURNING h.id, before.state`,
     [hostIds],
   );
-  const were = (state: HostState) => (rows as { id: HostId; state: HostState }[]).filter((row) => row.state === state).map(({ id }) => id);
+  const were = (state: 'unreachable' | 'lost') =>
+    (rows as { id: HostId; state: string }[]).filter((row) => row.state === state).map(({ id }) => id);
   return { recovered: were('unreachable'), lost: were('lost') };
 }
 
@@ -54,17 +56,18 @@ export async function noteDiskPressure(db: DataSource, hostId: HostId, diskPress
   await db.query('UPDATE hosts SET disk_pressure = $2 WHERE id = $1', [hostId, diskPressure]);
 }
 
-/** Hosts as operators see them, oldest first. @param hostId only this one. */
+/** Hosts as operators see them, oldest first; not those that were removed. @param hostId only this one. */
 export async function readHosts(db: DataSource, hostId: HostId | null): Promise<Host[]> {
   const rows: HostRow[] = await db.query(
-    `SELECT h.*, coalesce(u.cpu, 0) AS used_cpu, coalesce(u.memory, 0) AS used_memory, coalesce(u.tasks, 0) AS tasks,
+    `SELECT h.*, ${hostState} AS state, ${hostZone} AS zone, ${hostAttributes} AS attributes,
+            coalesce(u.cpu, 0) AS used_cpu, coalesce(u.memory, 0) AS used_memory, coalesce(u.tasks, 0) AS tasks,
             coalesce(u.disk, 0) + coalesce(v.disk, 0) AS used_disk
      FROM hosts h LEFT JOIN LATERAL (
        SELECT sum(cpu_millis)::int AS cpu, sum(memory_mib)::int AS memory, count(*)::int AS tasks,
               sum(coalesce((needs->>'diskMiB')::int, ${limits.ephemeralStorageMiB.default}))::int AS disk FROM tasks t
        WHERE t.host_id = h.id AND t.state ${holdsCapacity}
      ) u ON true LEFT JOIN ${volumesOnHosts} v ON v.host_id = h.id
-     WHERE $1::uuid IS NULL OR h.id = $1
+     WHERE h.removed_at IS NULL AND ($1::uuid IS NULL OR h.id = $1)
      ORDER BY h.enrolled_at, h.id`,
     [hostId],
   );
@@ -75,6 +78,10 @@ interface HostRow {
   id: string;
   name: string;
   state: HostState;
+  availability: HostAvailability;
+  pool: string;
+  zone: string;
+  operator_attributes: Record<string, string>;
   cpu_millis: number;
   memory_mib: number;
   task_slots: number;
@@ -94,6 +101,9 @@ function toHost(row: HostRow): Host {
     id: row.id,
     name: row.name,
     state: row.state,
+    availability: row.availability,
+    pool: row.pool,
+    zone: row.zone,
     cpuMillis: row.cpu_millis,
     memoryMiB: row.memory_mib,
     taskSlots: row.task_slots,
@@ -104,6 +114,7 @@ function toHost(row: HostRow): Host {
     usedDiskMiB: row.used_disk,
     tasks: row.tasks,
     attributes: row.attributes,
+    operatorAttributes: row.operator_attributes,
     enrolledAt: row.enrolled_at.toISOString(),
     lastSeenAt: row.last_seen_at?.toISOString() ?? null,
   };

@@ -15,6 +15,7 @@ import { Placement1766020000000 } from '../../migrations/1766020000000-placement
 import { Metering1766060000000 } from '../../migrations/1766060000000-metering.js';
 import { Invoices1766070000000 } from '../../migrations/1766070000000-invoices.js';
 import { StripeExports1766071000000 } from '../../migrations/1766071000000-stripe-exports.js';
+import { HostDrains1766030000000 } from '../../migrations/1766030000000-host-drains.js';
 
 export const migrations = [
   Initial1764000000000,
@@ -32,6 +33,7 @@ export const migrations = [
   Invoices1766070000000,
   StripeExports1766071000000,
   Placement1766020000000,
+  HostDrains1766030000000,
 ];
 
 export function dataSourceOptions(databaseUrl: string, poolSize: number) {

@@ -12,6 +12,8 @@ export interface Signals {
   desired: readonly string[];
   /** These tasks' status has changed. */
   tasks: readonly string[];
+  /** What operators want of these hosts has changed, or they were removed. */
+  hosts: readonly string[];
   /** Security groups or the hosts' table have changed. */
   network: null;
   /** Volumes that live on these hosts were deleted. */

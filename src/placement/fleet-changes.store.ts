@@ -4,6 +4,7 @@
 // come twice, never not at all.
 import type { DataSource } from 'typeorm';
 import { holdsCapacity } from '../db/holding.js';
+import { hostAttributes, hostState } from '../db/host-columns.js';
 import { queryPrepared } from '../db/prepared.js';
 import type { CapacityGroupRow, FleetChanges, HostRow, TaskRow, VolumeRow } from './fleet.js';
 
@@ -14,7 +15,7 @@ export interface FleetReading extends FleetChanges {
   readonly frontier: Frontier;
 }
 
-const hostFields = `h.id, h.name, h.state, h.room_version AS "roomVersion", h.attributes, h.cpu_millis AS "cpuMillis", h.memory_mib AS "memoryMiB",
+const hostFields = `h.id, h.name, ${hostState} AS state, h.room_version AS "roomVersion", ${hostAttributes} AS attributes, h.cpu_millis AS "cpuMillis", h.memory_mib AS "memoryMiB",
   h.task_slots AS "taskSlots", h.disk_mib AS "diskMiB", h.disk_pressure AS "diskPressure"`;
 
 const taskFields = `t.id, t.tenant_id AS "tenantId", t.state, t.desired_state = 'stopped' AS stopping, t.host_id AS "hostId", t.cpu_millis AS "cpuMillis",
@@ -36,7 +37,7 @@ const tasksWhere = (condition: string, order = '') => `(SELECT ${taskFields} FRO
 const oldestFirst = 'ORDER BY t.created_at, t.id';
 
 const wholeFleet = reading(
-  'true',
+  'h.removed_at IS NULL',
   `${tasksWhere(`t.state ${holdsCapacity}`)} UNION ALL ${tasksWhere(waits, oldestFirst)}`,
   'removed_at IS NULL',
 );

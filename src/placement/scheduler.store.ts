@@ -5,6 +5,7 @@ import type { DataSource } from 'typeorm';
 import { type SpecRow, toSpecSources } from '../agents/desired.store.js';
 import type { SpecSource } from '../agents/task-spec.js';
 import { holdsCapacity } from '../db/holding.js';
+import { takesTasks } from '../db/host-columns.js';
 import { queryPrepared } from '../db/prepared.js';
 import type { Decision, Eviction } from './fleet-model.js';
 import { type Lease, leaseGuard } from './lease.store.js';
@@ -18,14 +19,14 @@ export interface Assignment extends SpecSource {
 const decisions = 'unnest($3::uuid[], $4::uuid[], $5::text[], $6::int[]) AS p(task_id, host_id, placement, room_version)';
 
 /** The lock is against a resize that is under way on the same host: it waits for us, or we see what it did. */
-const lockedHosts = 'SELECT id, state, room_version FROM hosts WHERE id = ANY($4::uuid[]) ORDER BY id FOR KEY SHARE';
+const lockedHosts = 'SELECT id, state, availability, room_version FROM hosts WHERE id = ANY($4::uuid[]) ORDER BY id FOR KEY SHARE';
 
 /** Of decisions for gangs: all of a gang or none, so the tasks are locked before any is written. */
 const wholeGangs = `, wanted AS (
   SELECT t.id, p.host_id, p.placement, p.room_version, p.gang_id FROM tasks t
   JOIN unnest($3::uuid[], $4::uuid[], $5::text[], $6::int[], $7::uuid[]) AS p(task_id, host_id, placement, room_version, gang_id) ON p.task_id = t.id
   JOIN host h ON h.id = p.host_id
-  WHERE t.state = 'pending' AND t.desired_state = 'running' AND h.state = 'active' AND h.room_version = coalesce(p.room_version, h.room_version)
+  WHERE t.state = 'pending' AND t.desired_state = 'running' AND ${takesTasks} AND h.room_version = coalesce(p.room_version, h.room_version)
     AND ${volumesAllow('t.needs', 'p.host_id')}
   ORDER BY t.id FOR NO KEY UPDATE OF t
 ), p AS (
@@ -37,7 +38,7 @@ const commitStatement = (before: string, from: string) => `${leaseGuard}, host A
        UPDATE tasks t SET state = 'placed', host_id = p.host_id, placement = p.placement, placement_epoch = lease.epoch,
               placed_at = now(), pending_reason = NULL
        FROM lease, ${from} JOIN host h ON h.id = p.host_id
-       WHERE t.id = p.task_id AND t.state = 'pending' AND t.desired_state = 'running' AND h.state = 'active'
+       WHERE t.id = p.task_id AND t.state = 'pending' AND t.desired_state = 'running' AND ${takesTasks}
          AND h.room_version = coalesce(p.room_version, h.room_version) AND ${volumesAllow('t.needs', 'p.host_id')}
        RETURNING t.*
      ), ${volumesChoose('placed')}, events AS (
@@ -52,7 +53,7 @@ const commitSingles = commitStatement('', decisions);
 const commitGangs = commitStatement(wholeGangs, 'p');
 
 /**
- * Commits decisions, and with them where new volumes live. Tasks that are no longer pending or whose volumes live elsewhere, hosts that are no longer active and hosts on which a task was given
+ * Commits decisions, and with them where new volumes live. Tasks that are no longer pending or whose volumes live elsewhere, hosts that take no tasks any more and hosts on which a task was given
  * more room since the decision are left out, and with one of a gang all that were decided for it.
  * @returns what was placed, or null if `lease` no longer holds (nothing was written then).
  */

@@ -71,6 +71,8 @@ export class RunTasksService {
       ...taskSize(definition.spec, request.overrides),
       needs: { ...needsOf(definition.spec), ...storage },
       securityGroups: groupsOf(definition.spec, request.overrides),
+      onHostDrain: request.onHostDrain ?? definition.spec.onHostDrain ?? 'wait',
+      disruptionBudget: request.disruptionBudget ?? null,
       tags: request.tags,
     };
     const made = await this.store.insert(manager, tenantId, tasks);
@@ -106,6 +108,9 @@ function newRow(id: TaskId, tasks: NewTasks, { family, revision, spec }: Definit
     security_groups: securityGroups,
     ports: [],
     placement: null,
+    on_host_drain: tasks.onHostDrain,
+    replaces: null,
+    successor_id: null,
     pending_reason: null,
     stop_code: null,
     stop_reason: null,

@@ -1,5 +1,6 @@
 // The writes of POST /v1/tasks: any number of tasks, their first events and the idempotency key in one statement.
-import type { TaskId, TaskOverrides, TenantId } from '@berth/contract';
+import { randomUUID } from 'node:crypto';
+import type { DisruptionBudget, OnHostDrain, TaskId, TaskOverrides, TenantId } from '@berth/contract';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
@@ -15,6 +16,9 @@ export interface NewTasks {
   readonly needs: Needs;
   /** Names. */
   readonly securityGroups: readonly string[];
+  readonly onHostDrain: OnHostDrain;
+  /** Shared by these tasks, in place of their definition's. */
+  readonly disruptionBudget: DisruptionBudget | null;
   readonly tags: Readonly<Record<string, string>>;
 }
 
@@ -60,9 +64,13 @@ export class RunTasksStore {
       // The lock keeps the groups until the tasks in them can be seen.
       `WITH groups AS (
          SELECT id, name FROM security_groups WHERE tenant_id = $1 AND name = ANY($10::text[]) FOR KEY SHARE
+       ), budget AS (
+         INSERT INTO disruption_groups (id, tenant_id, budget) SELECT $12::uuid, $1, $13::jsonb WHERE $13::jsonb IS NOT NULL RETURNING id
        ), made AS (
-         INSERT INTO tasks (id, tenant_id, task_definition_id, name, overrides, cpu_millis, memory_mib, tags, needs, security_groups)
-         SELECT id, $1, $3::uuid, $4, $5::jsonb, $6::int, $7::int, $8::jsonb, $9::jsonb, ARRAY(SELECT id FROM groups ORDER BY name)
+         INSERT INTO tasks (id, tenant_id, task_definition_id, name, overrides, cpu_millis, memory_mib, tags, needs, security_groups,
+                            on_host_drain, disruption_group)
+         SELECT id, $1, $3::uuid, $4, $5::jsonb, $6::int, $7::int, $8::jsonb, $9::jsonb, ARRAY(SELECT id FROM groups ORDER BY name),
+                $11, (SELECT id FROM budget)
          FROM unnest($2::uuid[]) AS id
          RETURNING id, created_at
        ), told AS (
@@ -82,6 +90,9 @@ export class RunTasksStore {
         JSON.stringify(tasks.tags),
         JSON.stringify(tasks.needs),
         tasks.securityGroups,
+        tasks.onHostDrain,
+        randomUUID(),
+        tasks.disruptionBudget && JSON.stringify(tasks.disruptionBudget),
       ],
     );
     return { createdAt: rows[0].created_at, securityGroups: rows[0].groups };

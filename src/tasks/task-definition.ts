@@ -57,6 +57,8 @@ export function toApiDefinition({ id, family, revision, spec, createdAt, deregis
     ...(spec.volumes === undefined ? {} : { volumes: spec.volumes }),
     containers: [...spec.containers],
     ...(spec.userData === undefined ? {} : { userData: spec.userData }),
+    ...(spec.onHostDrain === undefined ? {} : { onHostDrain: spec.onHostDrain }),
+    ...(spec.disruptionBudget === undefined ? {} : { disruptionBudget: spec.disruptionBudget }),
     tags: spec.tags,
     createdAt: createdAt.toISOString(),
     deregisteredAt: deregisteredAt?.toISOString() ?? null,

@@ -4,6 +4,7 @@ import {
   type ContainerReport,
   type Health,
   macOf,
+  type OnHostDrain,
   type PendingReason,
   type StopCode,
   type Task,
@@ -33,6 +34,9 @@ export interface TaskRow {
   readonly security_groups: readonly { readonly id: string; readonly name: string }[];
   readonly ports: Task['ports'];
   readonly placement: string | null;
+  readonly on_host_drain: OnHostDrain;
+  readonly replaces: string | null;
+  readonly successor_id: string | null;
   readonly pending_reason: PendingReason | null;
   readonly stop_code: StopCode | null;
   readonly stop_reason: string | null;
@@ -68,6 +72,9 @@ export function toApiTask(row: TaskRow): Task {
     securityGroups: [...row.security_groups],
     ports: row.ports,
     placement: row.placement,
+    onHostDrain: row.on_host_drain,
+    replaces: row.replaces,
+    replacedBy: row.successor_id,
     pending: row.state === 'pending' ? row.pending_reason : null,
     stopCode: row.stop_code,
     stopReason: row.stop_reason,

@@ -223,6 +223,7 @@ describe('the link', () => {
   it('is refused to a host that is no longer in the database', async () => {
     const gone = await enrol({ gatewayUrl: plane.gatewayUrl, token: await plane.hostToken(), name: 'gone' });
     await plane.db.query('UPDATE host_tokens SET host_id = NULL WHERE host_id = $1', [gone.hostId]);
+    await plane.db.query('DELETE FROM host_events WHERE host_id = $1', [gone.hostId]);
     await plane.db.query('DELETE FROM hosts WHERE id = $1', [gone.hostId]);
     const talk = await dial(agentPaths.link, gone);
     talk.socket.send(JSON.stringify(hello({ hostId: gone.hostId })));

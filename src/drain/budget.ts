@@ -1,0 +1,43 @@
+// What a disruption budget allows: how many may be missing, and at which times.
+import type { DisruptionBudget, DisruptionWindow, Weekday } from '@berth/contract';
+
+/** How many of `wanted` tasks have to be running. 0 when nothing is said about it. */
+export function minAvailable(budget: DisruptionBudget | null, wanted: number): number {
+  if (budget?.minAvailablePercent !== undefined) return Math.ceil((wanted * budget.minAvailablePercent) / 100);
+  if (budget?.maxUnavailable !== undefined) return Math.max(0, wanted - budget.maxUnavailable);
+  return 0;
+}
+
+export function isOpen(windows: readonly DisruptionWindow[] | undefined, nowMs: number): boolean {
+  return windows === undefined || windows.some((window) => isWithin(window, nowMs));
+}
+
+const week: readonly Weekday[] = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
+
+/** A window that ends at or before its beginning goes on into the next day; what counts is the day on which it began. */
+function isWithin({ days, from, to, timeZone }: DisruptionWindow, nowMs: number): boolean {
+  const { weekday, minutes } = localTime(timeZone, nowMs);
+  const [begin, end] = [minutesOf(from), minutesOf(to)];
+  const today = days.includes(week[weekday] as Weekday);
+  if (begin < end) return today && minutes >= begin && minutes < end;
+  const yesterday = days.includes(week[(weekday + 6) % 7] as Weekday);
+  return (today && minutes >= begin) || (yesterday && minutes < end);
+}
+
+function minutesOf(clock: string): number {
+  const [hours = 0, minutes = 0] = clock.split(':').map(Number);
+  return hours * 60 + minutes;
+}
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function localTime(timeZone: string, nowMs: number): { weekday: number; minutes: number } {
+  let format = formats.get(timeZone);
+  if (!format) {
+    format = new Intl.DateTimeFormat('en-US', { timeZone, weekday: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+    formats.set(timeZone, format);
+  }
+  const parts = Object.fromEntries(format.formatToParts(nowMs).map(({ type, value }) => [type, value]));
+  const weekday = week.indexOf((parts.weekday ?? '').toLowerCase() as Weekday);
+  return { weekday, minutes: Number(parts.hour) * 60 + Number(parts.minute) };
+}

@@ -1,0 +1,24 @@
+// Which columns of `tasks` a replacement takes from the task whose place it takes. Every other one begins anew, and is
+// named here too, so that a new column is a decision (test/db/drains.spec.ts fails until it is made).
+
+export const carriedOver = [
+  'tenant_id',
+  'task_definition_id',
+  'name',
+  'overrides',
+  'tags',
+  'needs',
+  'security_groups',
+  'on_host_drain',
+  'disruption_group',
+] as const;
+
+/** With what the task was given since it began: a size that was changed stays. */
+export const carriedOverInPart = ['cpu_millis', 'memory_mib'] as const;
+
+export const begunAnew = [
+  ...['id', 'state', 'desired_state', 'desired_stop_code', 'desired_stop_reason', 'created_at', 'placed_at', 'started_at', 'stopped_at'],
+  ...['host_id', 'placement', 'placement_epoch', 'pending_reason', 'report_version', 'containers', 'address', 'ports', 'start_timings'],
+  ...['stop_code', 'stop_reason', 'health', 'protected_until', 'protection_set_at', 'wish_version', 'wish', 'adjusted'],
+  ...['replaces', 'successor_id'],
+] as const;
