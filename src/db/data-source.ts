@@ -10,6 +10,7 @@ import { StoredLogs1764460000000 } from '../../migrations/1764460000000-stored-l
 import { Networks1764500000000 } from '../../migrations/1764500000000-networks.js';
 import { ExecSessions1764700000000 } from '../../migrations/1764700000000-exec-sessions.js';
 import { TaskNames1764750000000 } from '../../migrations/1764750000000-task-names.js';
+
 import { Volumes1766000000000 } from '../../migrations/1766000000000-volumes.js';
 import { Placement1766020000000 } from '../../migrations/1766020000000-placement.js';
 import { Metering1766060000000 } from '../../migrations/1766060000000-metering.js';
