@@ -212,14 +212,14 @@ interface Plot {
 const stepMs = 5 * 60_000;
 
 const plots: fc.Arbitrary<Plot> = fc.record({
-  budget: fc.oneof(
+  budget: fc.oneof<fc.Arbitrary<DisruptionBudget | null>[]>(
     fc.constant(null),
     fc.record({ minAvailablePercent: fc.integer({ min: 0, max: 100 }) }),
     fc.record({ maxUnavailable: fc.integer({ min: 1, max: 4 }), maxPerHour: fc.integer({ min: 1, max: 5 }) }),
     fc.record({ maxPerHour: fc.integer({ min: 1, max: 3 }) }),
     fc.record({
       minAvailablePercent: fc.integer({ min: 0, max: 100 }),
-      windows: fc.constant([{ days: ['fri' as const], from: '12:30', to: '13:10', timeZone: 'UTC' }]),
+      windows: fc.constant<DisruptionBudget['windows']>([{ days: ['fri'], from: '12:30', to: '13:10', timeZone: 'UTC' }]),
     }),
   ),
   modes: fc.array(fc.constantFrom<OnHostDrain>('replace', 'replace', 'restart', 'wait'), { minLength: 1, maxLength: 8 }),
@@ -318,7 +318,7 @@ class Stage {
       const { task } = actor;
       if (stop && task.state === 'stopping') actor.task = { ...task, state: 'stopped' };
       const of = actor.task.eviction;
-      if (!of?.replacement || of.replacement.state !== 'pending') continue;
+      if (of.replacement?.state !== 'pending') continue;
       const next = start
         ? replacement({ id: of.replacement.id })
         : fail

@@ -30,6 +30,6 @@ export function toApiVolume(row: VolumeRow): Volume {
 /** A host that can't be reached says more of a volume than who waits for it. */
 export function stateOf({ host_state: host, user_count: users }: Pick<VolumeRow, 'host_state' | 'user_count'>): VolumeState {
   if (host === null) return 'new';
-  if (host !== 'active') return host;
+  if (host === 'unreachable' || host === 'lost') return host;
   return users > 0 ? 'in-use' : 'available';
 }
