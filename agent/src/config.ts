@@ -21,6 +21,8 @@ const hostToken = z
   .trim()
   .refine((token) => parseHostToken(token) !== null, 'must be a whole host token; it begins with "berth-host."');
 
+/** Of a machine that nobody told what it is. */
+export const unnamedType = 'berth';
 const place = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/, 'must be 1–63 letters, digits, ".", "_" or "-"');
 const resolver = z.string().transform((text, context) => {
   const parsed = parseResolver(text);
@@ -57,7 +59,7 @@ const schema = z
     BERTH_AGENT_START_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(runtimeDefaults.startConcurrency),
     BERTH_HOST_REGION: place.default('local'),
     BERTH_HOST_ZONE: place.default('local-1'),
-    BERTH_HOST_INSTANCE_TYPE: place.default('berth'),
+    BERTH_HOST_INSTANCE_TYPE: place.default(unnamedType),
     BERTH_AGENT_RESOLVERS: list.pipe(z.array(resolver).min(1).max(3)).optional(),
     BERTH_INSECURE_REGISTRIES: list.default([]),
     BERTH_REGISTRY_AUTH_FILE: z.string().optional(),

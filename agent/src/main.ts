@@ -7,7 +7,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { createAgent } from './agent.js';
-import { type Config, describeConfig, readConfig, readHostToken } from './config.js';
+import { type Config, describeConfig, readConfig, readHostToken, unnamedType } from './config.js';
 import { enrol } from './enrol.js';
 import { guestKey } from './guest/guest-key.js';
 import { openRuntime } from './host-runtime.js';
@@ -67,7 +67,7 @@ async function live(
   const service = await startService({
     gatewayUrl: config.gatewayUrl,
     name: config.hostName,
-    attributes: config.place,
+    attributes: placeInAttributes(config),
     guest,
     ...ground,
     ...holder,
@@ -83,6 +83,12 @@ async function live(
   );
   await service.stop();
   return why;
+}
+
+/** Machines that name no type are told apart by their size. */
+function placeInAttributes({ place }: Config): Record<string, string> {
+  const { instanceType, ...where } = place;
+  return instanceType === unnamedType ? where : { ...where, instanceType };
 }
 
 async function teardown(config: Config, log: Logger): Promise<void> {

@@ -13,10 +13,10 @@ import { TaskNames1764750000000 } from '../../migrations/1764750000000-task-name
 
 import { Volumes1766000000000 } from '../../migrations/1766000000000-volumes.js';
 import { Placement1766020000000 } from '../../migrations/1766020000000-placement.js';
+import { HostDrains1766030000000 } from '../../migrations/1766030000000-host-drains.js';
 import { Metering1766060000000 } from '../../migrations/1766060000000-metering.js';
 import { Invoices1766070000000 } from '../../migrations/1766070000000-invoices.js';
 import { StripeExports1766071000000 } from '../../migrations/1766071000000-stripe-exports.js';
-import { HostDrains1766030000000 } from '../../migrations/1766030000000-host-drains.js';
 
 export const migrations = [
   Initial1764000000000,

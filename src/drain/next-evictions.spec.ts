@@ -318,7 +318,7 @@ class Stage {
       const { task } = actor;
       if (stop && task.state === 'stopping') actor.task = { ...task, state: 'stopped' };
       const of = actor.task.eviction;
-      if (of.replacement?.state !== 'pending') continue;
+      if (of?.replacement?.state !== 'pending') continue;
       const next = start
         ? replacement({ id: of.replacement.id })
         : fail

@@ -11,6 +11,8 @@ export const carriedOver = [
   'security_groups',
   'on_host_drain',
   'disruption_group',
+  'capacity_tier',
+  'placement_group',
 ] as const;
 
 /** With what the task was given since it began: a size that was changed stays. */
@@ -20,5 +22,7 @@ export const begunAnew = [
   ...['id', 'state', 'desired_state', 'desired_stop_code', 'desired_stop_reason', 'created_at', 'placed_at', 'started_at', 'stopped_at'],
   ...['host_id', 'placement', 'placement_epoch', 'pending_reason', 'report_version', 'containers', 'address', 'ports', 'start_timings'],
   ...['stop_code', 'stop_reason', 'health', 'protected_until', 'protection_set_at', 'wish_version', 'wish', 'adjusted'],
-  ...['replaces', 'successor_id'],
+  ...['replaces', 'successor_id', 'replaced_by', 'arrived_xid', 'room_xid'],
+  // Its gang has begun already: it takes its place among them alone.
+  ...['gang_id', 'gang_min'],
 ] as const;

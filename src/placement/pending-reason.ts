@@ -148,7 +148,7 @@ function closedAs(row: HostRow | undefined): Lack {
 }
 
 function inactiveInWords({ hosts }: Found): string {
-  return `${hostsInWords(hosts.length)} not active: unreachable or lost`;
+  return `${hostsInWords(hosts.length)} not active: unreachable, lost, cordoned or draining`;
 }
 
 function attributesInWords({ hosts, shape, world }: Found): string {

@@ -59,7 +59,9 @@ describe('volumes in placement', () => {
   it('say that their host is away, and that two live apart', () => {
     const away = modelOf([host('a', { state: 'unreachable' }), host('b')], [task('t', uses('v'))], { volumes: [home('v', 'a')] });
     expect(placeAll(away)).toEqual([]);
-    expect(whyPending(away, 't')).toBe('the volume the-v lives on host-a; there, 1 host not active: unreachable or lost');
+    expect(whyPending(away, 't')).toBe(
+      'the volume the-v lives on host-a; there, 1 host not active: unreachable, lost, cordoned or draining',
+    );
     const both: Needs = { volumes: [...(uses('v').volumes ?? []), ...(uses('w').volumes ?? [])] };
     const apart = modelOf([host('a'), host('b')], [task('t', both)], { volumes: [home('v', 'a'), home('w', 'b')] });
     expect(placeAll(apart)).toEqual([]);
