@@ -50,6 +50,18 @@ describe('one task', () => {
     ],
     ['stops when that runs', leaving({ eviction: eviction(replacement()) }), group({ available: 2 }), ['stop: Replaced']],
     [
+      'stops when that runs, also where nobody counts',
+      leaving({ eviction: eviction(replacement()) }),
+      group({ wanted: 0, available: 0 }),
+      ['stop: Replaced'],
+    ],
+    [
+      'that must not run twice stops where nobody counts',
+      leaving({ onHostDrain: 'restart' }),
+      group({ wanted: 0, available: 0 }),
+      ['begin alone', 'stop: Replaced'],
+    ],
+    [
       'waits for a replacement that is unhealthy',
       leaving({ eviction: eviction(replacement({ available: false })) }),
       undefined,

@@ -121,20 +121,25 @@ class Ledger {
     return minAvailable(this.group.budget, this.group.wanted);
   }
 
+  /** Only then it is known how many there are. */
+  private get keepsSome(): boolean {
+    const { budget } = this.group;
+    return budget?.minAvailablePercent !== undefined || budget?.maxUnavailable !== undefined;
+  }
+
   /** @returns what forbids another eviction, in words; null if nothing does. */
   refusesToBegin(): string | null {
     const { budget, wanted } = this.group;
     if (!isOpen(budget?.windows, this.nowMs)) return 'its budget allows no moves at this time of the week';
     if (budget?.maxPerHour !== undefined && this.begunWithinHour >= budget.maxPerHour)
       return `its budget allows ${budget.maxPerHour} moves within an hour`;
-    const limited = budget?.minAvailablePercent !== undefined || budget?.maxUnavailable !== undefined;
-    const atATime = limited ? Math.max(1, wanted - this.mustRun) : underWayAtMost;
+    const atATime = this.keepsSome ? Math.max(1, wanted - this.mustRun) : underWayAtMost;
     return this.underWay >= atATime ? `${this.underWay} of its kind are being moved; it comes after them` : null;
   }
 
   /** @param available whether the task that is to stop counts as running. */
   refusesToStop(available: boolean): string | null {
-    if (!available || this.available - 1 >= this.mustRun) return null;
+    if (!available || !this.keepsSome || this.available - 1 >= this.mustRun) return null;
     return `its budget keeps ${this.mustRun} of ${this.group.wanted} running, and ${this.available} are`;
   }
 
