@@ -295,7 +295,7 @@ export interface paths {
         put?: never;
         /**
          * Make a token that turns a machine into a host
-         * @description Usable once. The answer shows it, once.
+         * @description The answer shows it, once, with the command to run on that machine.
          */
         post: operations["createHostToken"];
         delete?: never;
@@ -332,6 +332,98 @@ export interface paths {
         get: operations["getHost"];
         put?: never;
         post?: never;
+        /**
+         * Remove a host
+         * @description Its connection is closed and its certificate refused within a minute.
+         */
+        delete: operations["removeHost"];
+        options?: never;
+        head?: never;
+        /**
+         * Set a host’s pool, zone and attributes
+         * @description What is left out stays.
+         */
+        patch: operations["updateHost"];
+        trace?: never;
+    };
+    "/v1/hosts/{hostId}/cordon": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a host no new tasks
+         * @description Those it has stay. A drain that is under way is called off.
+         */
+        post: operations["cordonHost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/hosts/{hostId}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far a host’s newest drain is
+         * @description Also when it is over.
+         */
+        get: operations["getDrain"];
+        put?: never;
+        /**
+         * Empty a host
+         * @description It gets no new tasks, and those it has leave as they asked (`onHostDrain`) and as their disruption budgets allow; at the deadline they have to. Repeated, it sets the deadline anew. The host stays cordoned afterwards.
+         */
+        post: operations["drainHost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/hosts/{hostId}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what happened to a host
+         * @description Oldest first; also of one that was removed.
+         */
+        get: operations["listHostEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/hosts/{hostId}/uncordon": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a host tasks again
+         * @description A drain that is under way is called off.
+         */
+        post: operations["uncordonHost"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1368,6 +1460,9 @@ export interface components {
             /** @description What the check said that made it unhealthy. */
             healthReason: string | null;
         };
+        CordonHost: {
+            reason?: string;
+        };
         CostLine: {
             dimension: string;
             /** @description An exact decimal number. */
@@ -1447,6 +1542,17 @@ export interface components {
         CreateHostToken: {
             /** @default 3600 */
             validForSeconds?: number;
+            /**
+             * @description Hosts that are alike and scale together.
+             * @default default
+             */
+            pool?: string;
+            /** @description Left out: what the agent says. */
+            zone?: string;
+            /** @default {} */
+            attributes?: {
+                [key: string]: string;
+            };
         };
         CreateSecret: {
             name: string;
@@ -1513,6 +1619,43 @@ export interface components {
             servers?: string[];
             search?: string[];
             options?: string[];
+        };
+        Drain: {
+            hostId: string;
+            /** @enum {string} */
+            cause: "operator" | "defragmentation" | "fleet";
+            reason: string;
+            /** Format: date-time */
+            startedAt: string;
+            /** Format: date-time */
+            deadlineAt: string;
+            /** @description When the deadline began to stop tasks that were not ready for it. */
+            forcedAt: string | null;
+            endedAt: string | null;
+            /** @description Null while it goes on. */
+            outcome: ("drained" | "cancelled" | "lost") | null;
+            tasksAtStart: number;
+            /** @description That still hold room on the host. */
+            tasksLeft: number;
+            /** @description Tasks that handed over to another. */
+            replaced: number;
+            /** @description Tasks that were stopped by the deadline. */
+            forced: number;
+            /** @description Of the tasks that are left, at most 200. */
+            waiting: {
+                taskId: string;
+                replacedBy: string | null;
+                /** @description What it waits for. */
+                reason: string;
+            }[];
+        };
+        DrainHost: {
+            /**
+             * @description From now. What is left then is stopped, whatever its budget says.
+             * @default 3600
+             */
+            deadlineSeconds?: number;
+            reason?: string;
         };
         EgressRule: {
             /** @enum {string} */
@@ -1594,7 +1737,14 @@ export interface components {
             id: string;
             name: string;
             /** @enum {string} */
-            state: "active" | "unreachable" | "lost";
+            state: "active" | "cordoned" | "draining" | "unreachable" | "lost";
+            /**
+             * @description What operators want of it, also while it is not there.
+             * @enum {string}
+             */
+            availability: "open" | "cordoned" | "draining";
+            pool: string;
+            zone: string;
             /** @description What tasks may use in all. */
             cpuMillis: number;
             memoryMiB: number;
@@ -1607,22 +1757,43 @@ export interface components {
             usedMemoryMiB: number;
             usedDiskMiB: number;
             tasks: number;
-            /** @description For example arch, kernel, cgroup, agentVersion. */
+            /** @description What placement goes by: what its agent reports (arch, kernel, agentVersion …), and over it what operators set. */
             attributes: {
+                [key: string]: string;
+            };
+            /** @description Those of them that operators set. */
+            operatorAttributes: {
                 [key: string]: string;
             };
             /** Format: date-time */
             enrolledAt: string;
             lastSeenAt: string | null;
         };
+        HostEvent: {
+            id: string;
+            hostId: string;
+            /** Format: date-time */
+            at: string;
+            /** @description enrolled, labelled, cordoned, uncordoned, drain-started, drain-forced, drained, drain-cancelled, removed … */
+            type: string;
+            reason: string;
+        };
+        HostEventPage: {
+            items: components["schemas"]["HostEvent"][];
+            nextCursor: string | null;
+        };
         HostPage: {
             items: components["schemas"]["Host"][];
             nextCursor: string | null;
         };
         HostToken: {
-            /** @description Usable once. It also names the authority to trust, so the agent needs nothing else. */
+            /** @description Makes one host. It also names the authority to trust, so the agent needs nothing else. */
             token: string;
             gatewayUrl: string;
+            /** @description What bin/join takes beside the token. */
+            joinUrl: string;
+            /** @description For the new machine, as root: fetches the software from here, checks it and joins. Null: this Berth can’t serve it. */
+            joinCommand: string | null;
             /** Format: date-time */
             expiresAt: string;
         };
@@ -2116,6 +2287,41 @@ export interface components {
             /** @description Shown in lists. Need not be unique. */
             name?: string;
             overrides?: components["schemas"]["TaskOverrides"];
+            /**
+             * @description In place of the definition’s; if that has none either, `wait`.
+             * @enum {string}
+             */
+            onHostDrain?: "replace" | "restart" | "wait";
+            /** @description For the tasks of this request together, in place of the definition’s. */
+            disruptionBudget?: {
+                /** @description So many percent, rounded up, are kept running. */
+                minAvailablePercent?: number;
+                /** @description At most so many are missing at a time. */
+                maxUnavailable?: number;
+                /** @description At most so many are moved within an hour. */
+                maxPerHour?: number;
+                /** @description Only in one of these. Left out: at any time. */
+                windows?: {
+                    /**
+                     * @description Days on which it begins.
+                     * @default [
+                     *       "mon",
+                     *       "tue",
+                     *       "wed",
+                     *       "thu",
+                     *       "fri",
+                     *       "sat",
+                     *       "sun"
+                     *     ]
+                     */
+                    days?: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+                    from: string;
+                    /** @description Not later than `from`: on the next day. */
+                    to: string;
+                    /** @default UTC */
+                    timeZone?: string;
+                }[];
+            };
             /** @default {} */
             tags?: {
                 [key: string]: string;
@@ -2254,8 +2460,14 @@ export interface components {
             ports: components["schemas"]["TaskPort"][];
             /** @description Why this host. */
             placement: string | null;
+            /** @enum {string} */
+            onHostDrain: "replace" | "restart" | "wait";
+            /** @description The task whose place it takes. */
+            replaces: string | null;
+            /** @description The task that takes its place. */
+            replacedBy: string | null;
             pending: components["schemas"]["PendingReason"] | null;
-            stopCode: ("EssentialContainerExited" | "UserInitiated" | "OutOfMemory" | "ContainerUnhealthy" | "DependencyFailed" | "StartTimeout" | "SpotInterruption" | "MaxRunTimeExceeded" | "TaskFailedToStart" | "ImagePullFailed" | "RuntimeFailed" | "HostRefused" | "HostShutdown" | "HostRebooted" | "HostLost") | null;
+            stopCode: ("EssentialContainerExited" | "UserInitiated" | "OutOfMemory" | "ContainerUnhealthy" | "DependencyFailed" | "StartTimeout" | "SpotInterruption" | "MaxRunTimeExceeded" | "TaskFailedToStart" | "ImagePullFailed" | "RuntimeFailed" | "HostRefused" | "HostShutdown" | "HostRebooted" | "Replaced" | "Withdrawn" | "HostDrained" | "HostRemoved" | "HostLost") | null;
             stopReason: string | null;
             /**
              * @description Of its essential containers that have a health check: healthy if all are, unhealthy if one is.
@@ -2341,6 +2553,41 @@ export interface components {
             }[];
             containers: components["schemas"]["RegisteredContainer"][];
             userData?: string;
+            /**
+             * @description When its host is drained. `replace`: a new task of the same request starts elsewhere, and this one stops once that runs; for what serves. `restart`: this one stops first, as its budget allows, and then the new one starts; for what must not run twice at a time. `wait`: it may end by itself until the drain’s deadline, and is stopped then; for what computes.
+             * @enum {string}
+             */
+            onHostDrain?: "replace" | "restart" | "wait";
+            /** @description How fast the platform may take tasks from their hosts. At a drain’s deadline it does not hold. */
+            disruptionBudget?: {
+                /** @description So many percent, rounded up, are kept running. */
+                minAvailablePercent?: number;
+                /** @description At most so many are missing at a time. */
+                maxUnavailable?: number;
+                /** @description At most so many are moved within an hour. */
+                maxPerHour?: number;
+                /** @description Only in one of these. Left out: at any time. */
+                windows?: {
+                    /**
+                     * @description Days on which it begins.
+                     * @default [
+                     *       "mon",
+                     *       "tue",
+                     *       "wed",
+                     *       "thu",
+                     *       "fri",
+                     *       "sat",
+                     *       "sun"
+                     *     ]
+                     */
+                    days: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+                    from: string;
+                    /** @description Not later than `from`: on the next day. */
+                    to: string;
+                    /** @default UTC */
+                    timeZone: string;
+                }[];
+            };
             tags: {
                 [key: string]: string;
             };
@@ -2417,6 +2664,41 @@ export interface components {
             containers: components["schemas"]["ContainerDefinition"][];
             /** @description Handed to the task’s containers at http://169.254.169.254/latest/user-data, as it is. At most 16 KiB. */
             userData?: string;
+            /**
+             * @description When its host is drained. `replace`: a new task of the same request starts elsewhere, and this one stops once that runs; for what serves. `restart`: this one stops first, as its budget allows, and then the new one starts; for what must not run twice at a time. `wait`: it may end by itself until the drain’s deadline, and is stopped then; for what computes.
+             * @enum {string}
+             */
+            onHostDrain?: "replace" | "restart" | "wait";
+            /** @description For all tasks of this revision together. */
+            disruptionBudget?: {
+                /** @description So many percent, rounded up, are kept running. */
+                minAvailablePercent?: number;
+                /** @description At most so many are missing at a time. */
+                maxUnavailable?: number;
+                /** @description At most so many are moved within an hour. */
+                maxPerHour?: number;
+                /** @description Only in one of these. Left out: at any time. */
+                windows?: {
+                    /**
+                     * @description Days on which it begins.
+                     * @default [
+                     *       "mon",
+                     *       "tue",
+                     *       "wed",
+                     *       "thu",
+                     *       "fri",
+                     *       "sat",
+                     *       "sun"
+                     *     ]
+                     */
+                    days?: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+                    from: string;
+                    /** @description Not later than `from`: on the next day. */
+                    to: string;
+                    /** @default UTC */
+                    timeZone?: string;
+                }[];
+            };
             /** @default {} */
             tags?: {
                 [key: string]: string;
@@ -2515,6 +2797,16 @@ export interface components {
             soft: number;
             /** @description The same; at least as much as soft. */
             hard: number;
+        };
+        UpdateHost: {
+            /** @description Hosts that are alike and scale together. */
+            pool?: string;
+            /** @description Null: what its agent says. */
+            zone?: string | null;
+            /** @description Set these, and take off those that are null. Others stay. */
+            attributes?: {
+                [key: string]: string | null;
+            };
         };
         UpdateSecurityGroup: {
             description?: string;
@@ -3516,6 +3808,548 @@ export interface operations {
         };
     };
     getHost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hostId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The host. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeHost: {
+        parameters: {
+            query?: {
+                /** @description Also while it has tasks. They count as lost, and what still runs there is no longer known here. */
+                force?: "true" | "false";
+            };
+            header?: never;
+            path: {
+                hostId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The host as it was. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It still has tasks. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateHost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hostId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateHost"];
+            };
+        };
+        responses: {
+            /** @description The host. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cordonHost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hostId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CordonHost"];
+            };
+        };
+        responses: {
+            /** @description The host. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDrain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hostId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The drain. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Drain"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drainHost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hostId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DrainHost"];
+            };
+        };
+        responses: {
+            /** @description The drain. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Drain"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listHostEvents: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                hostId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostEventPage"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    uncordonHost: {
         parameters: {
             query?: never;
             header?: never;
