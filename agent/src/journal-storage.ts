@@ -1,5 +1,5 @@
 // Where a journal's lines are kept: a file for a host, memory for simulated ones. The journal calls one verb at a time.
-import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 export interface JournalStorage {
@@ -13,6 +13,9 @@ export interface JournalStorage {
   replace(chunks: AsyncIterable<string> | Iterable<string>): Promise<void>;
   close(): Promise<void>;
 }
+
+/** Files of the past: enough to work a month's usage out anew, and no more than a disk can spare. */
+const history = { days: 40, bytes: 256 * 1024 * 1024 } as const;
 
 /** The file `journal.ndjson` in `directory`, which is made if it is missing. Only root may read it: it holds environments. */
 export function fileStorage(directory: string): JournalStorage {
@@ -38,6 +41,7 @@ export function fileStorage(directory: string): JournalStorage {
       try {
         for await (const chunk of chunks) await next.appendFile(chunk);
         await next.sync();
+        await keep(path);
         await rename(fresh, path);
         await syncDirectory(dirname(path));
       } catch (error) {
@@ -71,6 +75,29 @@ export function memoryStorage(): JournalStorage {
     },
     close: async () => {},
   };
+}
+
+/**
+ * What is about to be replaced stays in `history`, from which usage can be verified (docs/billing.md). Without promises: the
+ * journal goes on when this can't be done, on a full disk above all.
+ */
+async function keep(path: string): Promise<void> {
+  const directory = join(dirname(path), 'history');
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await link(path, join(directory, `${String(Date.now()).padStart(15, '0')}-${process.hrtime.bigint() % 1_000_000n}.ndjson`));
+    await forget(directory);
+  } catch {}
+}
+
+async function forget(directory: string): Promise<void> {
+  let left: number = history.bytes;
+  for (const name of (await readdir(directory)).sort().reverse()) {
+    const file = join(directory, name);
+    const { size, mtimeMs } = await stat(file);
+    left -= size;
+    if (left < 0 || mtimeMs < Date.now() - history.days * 86_400_000) await rm(file, { force: true });
+  }
 }
 
 /** A rename is durable when its directory is. */

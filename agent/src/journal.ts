@@ -77,7 +77,12 @@ export async function openJournal({ storage, log, compactAfterBytes = 8 * 1024 *
     const mustSync = waiters.length > 0;
     queue = [];
     // After a failed write or sync nobody knows what the file holds; the state is written anew, and with it the queue.
-    if (fault !== null || grownBytes > Math.max(compactAfterBytes, compactBytes)) return rewrite();
+    if (fault !== null) return rewrite();
+    if (grownBytes > Math.max(compactAfterBytes, compactBytes)) {
+      // The history of what happened has no holes; what is written anew says only how things stand.
+      if (text !== '' && grownBytes < Number.POSITIVE_INFINITY) await storage.append(text);
+      return rewrite();
+    }
     grownBytes += text.length;
     if (text !== '') await storage.append(text);
     if (mustSync) await storage.sync();

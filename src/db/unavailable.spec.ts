@@ -11,6 +11,10 @@ it.each([
   ['too many connections', error({ code: '53300' })],
   ['a statement that took too long', error({ code: '57014' })],
   ['a cut connection', error({}, 'Connection terminated unexpectedly')],
+  [
+    'a transaction that lost its connection',
+    error({}, 'Database connection provided by a query runner was already released, cannot continue'),
+  ],
   ['a pool without a free connection', error({}, 'timeout exceeded when trying to connect')],
 ])('%s passes by itself', (_, thrown) => {
   expect(isDatabaseUnavailable(thrown)).toBe(true);

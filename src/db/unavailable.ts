@@ -4,9 +4,9 @@
 /** Connection failures of Node, and the SQLSTATE classes and codes that a retry can cure (PostgreSQL, appendix A). */
 const systemCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTFOUND', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN']);
 const sqlStates = /^(08...|53...|57P0[1-5]|57014|25006|40001|40P01|55P03)$/;
-/** pg gives these no code. */
+/** pg gives these no code. The last is typeorm's, for the next statement of a transaction whose connection was lost. */
 const messages =
-  /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Query read timeout|timeout expired)/;
+  /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Query read timeout|timeout expired|Database connection provided by a query runner was already released)/;
 
 /** Whether `error` (or an error that it wraps) says that the database cannot be reached or is overloaded. */
 export function isDatabaseUnavailable(error: unknown): boolean {

@@ -1,0 +1,42 @@
+// Holds what was recorded against what the journals say.
+import { type Metered, meteredOf, type TaskFacts } from './journal-usage.js';
+
+/** Of one task, in PostgreSQL. */
+export interface Recorded extends Metered {
+  readonly taskId: string;
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** Pairs of neighbours between which there is a gap, or which overlap. */
+  readonly breaks: number;
+}
+
+export interface Difference {
+  readonly taskId: string;
+  /** `late`: the host still has to deliver it. */
+  readonly kind: 'missing' | 'late' | 'broken' | 'different';
+  readonly detail: string;
+}
+
+export function differences(facts: Iterable<TaskFacts>, recorded: ReadonlyMap<string, Recorded>): Difference[] {
+  return [...facts].flatMap((task) => differenceOf(task, recorded.get(task.taskId)) ?? []);
+}
+
+function differenceOf(task: TaskFacts, recorded: Recorded | undefined): Difference | null {
+  const { taskId } = task;
+  const dueMs = task.untilMs ?? task.closedUntilMs;
+  if (!recorded) {
+    if (dueMs <= task.fromMs) return null;
+    return { taskId, kind: 'missing', detail: `nothing of ${dueMs - task.fromMs} ms is recorded` };
+  }
+  if (recorded.breaks > 0) return { taskId, kind: 'broken', detail: `${recorded.breaks} gaps or overlaps between its records` };
+  if (recorded.untilMs < dueMs) return { taskId, kind: 'late', detail: `${dueMs - recorded.untilMs} ms at its end are not recorded yet` };
+  const expected = meteredOf(task, recorded.untilMs);
+  const compared = task.whole ? (['ms', 'cpu', 'memory'] as const) : (['ms'] as const);
+  const wrong = compared.filter((name) => expected[name] !== recorded[name]);
+  if (wrong.length === 0) return null;
+  return {
+    taskId,
+    kind: 'different',
+    detail: wrong.map((name) => `${name}: journal ${expected[name]}, recorded ${recorded[name]}`).join('; '),
+  };
+}

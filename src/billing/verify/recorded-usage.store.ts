@@ -1,0 +1,44 @@
+// SQL of what is recorded of tasks, for the comparison with journals.
+import type { DataSource } from 'typeorm';
+import type { Recorded } from './differences.js';
+
+export async function recordedUsage(database: DataSource, taskIds: readonly string[]): Promise<Map<string, Recorded>> {
+  const rows: Record<'task_id' | 'since' | 'until' | 'ms' | 'cpu' | 'memory' | 'breaks', string>[] = await database.query(
+    `WITH records AS (
+       SELECT task_id, started_at, ended_at, cpu_millis, memory_mib, frozen, (extract(epoch FROM ended_at - started_at) * 1000)::bigint AS ms,
+              lag(ended_at) OVER (PARTITION BY task_id ORDER BY sequence) <> started_at AS is_break
+       FROM usage_records WHERE task_id = ANY ($1::uuid[]) AND NOT pull
+     )
+     SELECT task_id, (extract(epoch FROM min(started_at)) * 1000)::bigint AS since, (extract(epoch FROM max(ended_at)) * 1000)::bigint AS until,
+            sum(ms) AS ms, sum(CASE WHEN frozen THEN 0 ELSE ms * cpu_millis END) AS cpu, sum(ms * memory_mib) AS memory,
+            count(*) FILTER (WHERE is_break) AS breaks
+     FROM records GROUP BY task_id`,
+    [taskIds],
+  );
+  return new Map(
+    rows.map((row) => [
+      row.task_id,
+      {
+        taskId: row.task_id,
+        fromMs: Number(row.since),
+        untilMs: Number(row.until),
+        ms: BigInt(row.ms),
+        cpu: BigInt(row.cpu),
+        memory: BigInt(row.memory),
+        breaks: Number(row.breaks),
+      },
+    ]),
+  );
+}
+
+/** Hours of the running sums that are not the sums of the records. */
+export async function brokenHours(database: DataSource): Promise<number> {
+  const [{ count }] = await database.query(
+    `SELECT count(*)::int AS count FROM (
+       SELECT tenant_id, sum(task_ms) AS task_ms FROM usage_hours GROUP BY 1) h
+     FULL JOIN (
+       SELECT tenant_id, sum((extract(epoch FROM ended_at - started_at) * 1000)::bigint) AS task_ms FROM usage_records GROUP BY 1) r
+     USING (tenant_id) WHERE h.task_ms IS DISTINCT FROM r.task_ms`,
+  );
+  return count;
+}
