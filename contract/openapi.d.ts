@@ -264,6 +264,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/capacity-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List capacity groups, by name */
+        get: operations["listCapacityGroups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/capacity-groups/{capacityGroup}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a capacity group, and what is used of it */
+        get: operations["getCapacityGroup"];
+        /**
+         * Make a capacity group, or change all of it
+         * @description Tasks that run stay where they are.
+         */
+        put: operations["putCapacityGroup"];
+        post?: never;
+        /**
+         * Delete a capacity group
+         * @description Its tenants’ guaranteed tasks stay, and no more are placed.
+         */
+        delete: operations["deleteCapacityGroup"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/costs": {
         parameters: {
             query?: never;
@@ -541,6 +583,26 @@ export interface paths {
         get: operations["getInvoicePdf"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/placements:simulate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say where tasks would run
+         * @description The body of POST /v1/tasks. Where they would go, why, in how long and at what price, without running them.
+         */
+        post: operations["simulatePlacement"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1263,6 +1325,23 @@ export interface components {
             add?: string[];
             /** @description ALL, or any by name; what is added is added after this. */
             drop?: string[];
+        };
+        CapacityGroup: {
+            name: string;
+            cpuMillis: number;
+            memoryMiB: number;
+            gpus: number;
+            /** @description By guaranteed tasks of its tenants that are on hosts. */
+            usedCpuMillis: number;
+            usedMemoryMiB: number;
+            usedGpus: number;
+            tenants: string[];
+            /** Format: date-time */
+            createdAt: string;
+        };
+        CapacityGroupPage: {
+            items: components["schemas"]["CapacityGroup"][];
+            nextCursor: string | null;
         };
         CloseMonth: {
             tenantId: string;
@@ -2079,6 +2158,15 @@ export interface components {
         PublicKeys: {
             keys: components["schemas"]["PublicKey"][];
         };
+        PutCapacityGroup: {
+            /** @description Reserved for its tenants’ guaranteed tasks; spot tasks may use it meanwhile. */
+            cpuMillis: number;
+            memoryMiB: number;
+            /** @description Default: 0. */
+            gpus?: number;
+            /** @description Ids. A tenant is in one capacity group at the most. */
+            tenants: string[];
+        };
         PutSecret: {
             /** @description Text, up to 64 KiB. */
             value?: string;
@@ -2322,6 +2410,90 @@ export interface components {
                     timeZone?: string;
                 }[];
             };
+            /** @description Each field given here in place of the definition’s. */
+            placement?: {
+                /** @description Only in one of these zones. */
+                zones?: string[];
+                /** @enum {string} */
+                architecture?: "amd64" | "arm64";
+                /** @description All must hold. */
+                attributes?: ({
+                    /** @description Of the host, as `berth hosts` shows it; not `hostname`, which says nothing of a host’s kind. */
+                    key: string;
+                    /** @enum {string} */
+                    operator: "in";
+                    /** @description The host has the attribute with one of these values. */
+                    values: string[];
+                } | {
+                    /** @description Of the host, as `berth hosts` shows it; not `hostname`, which says nothing of a host’s kind. */
+                    key: string;
+                    /** @enum {string} */
+                    operator: "notIn";
+                    /** @description The host has none of these values; it may lack the attribute. */
+                    values: string[];
+                } | {
+                    /** @description Of the host, as `berth hosts` shows it; not `hostname`, which says nothing of a host’s kind. */
+                    key: string;
+                    /** @enum {string} */
+                    operator: "exists";
+                } | {
+                    /** @description Of the host, as `berth hosts` shows it; not `hostname`, which says nothing of a host’s kind. */
+                    key: string;
+                    /** @enum {string} */
+                    operator: "absent";
+                })[];
+                /** @description No two tasks of the group on one host; the same as `maxPerHost` 1. */
+                uniqueHost?: boolean;
+                /** @description At most so many tasks of the group on one host. */
+                maxPerHost?: number;
+                /** @description Alone on an empty host. */
+                exclusiveHost?: boolean;
+                /** @description Only near to a task with each of these tags. The first task with such a tag of its own may begin anywhere. */
+                affinity?: {
+                    /** @description A tag of other tasks of the same tenant. */
+                    tag: {
+                        key: string;
+                        value: string;
+                    };
+                    /**
+                     * @description How near is near. Default: host.
+                     * @enum {string}
+                     */
+                    within?: "host" | "zone";
+                }[];
+                /** @description Only away from tasks with these tags; and they stay away from it. */
+                antiAffinity?: {
+                    /** @description A tag of other tasks of the same tenant. */
+                    tag: {
+                        key: string;
+                        value: string;
+                    };
+                    /**
+                     * @description How near is near. Default: host.
+                     * @enum {string}
+                     */
+                    within?: "host" | "zone";
+                }[];
+                /**
+                 * @description pack (the default): where least is left over, so that few hosts are needed. spread: on the hosts with the fewest tasks of the group.
+                 * @enum {string}
+                 */
+                strategy?: "pack" | "spread";
+                /** @description In the zone with the fewest tasks of the group, as long as it fits there. */
+                zoneBalance?: boolean;
+            };
+            /**
+             * @description guaranteed: draws on what is reserved for the tenant’s capacity group. flex: whatever is free and reserved for nobody. spot: what is idle, also of reservations; leaves with 120 s notice when another needs the room. Default: flex.
+             * @enum {string}
+             */
+            capacityTier?: "guaranteed" | "flex" | "spot";
+            /** @description Tasks of one group are counted together for `uniqueHost`, `maxPerHost`, `strategy` and `zoneBalance`. Default: the definition’s family. */
+            group?: string;
+            /** @description The tasks are placed together or not at all. */
+            gang?: {
+                /** @description At least so many of the request’s tasks are placed together, or none. Default: all of them. */
+                min?: number;
+            };
             /** @default {} */
             tags?: {
                 [key: string]: string;
@@ -2405,6 +2577,170 @@ export interface components {
             /** @description To which it was delivered. */
             containers: string[];
         };
+        SimulatePlacement: {
+            /** @description `family:revision`, or `family` for its newest revision. */
+            taskDefinition?: string;
+            /** @description In place of taskDefinition: registered first, or found again if the family has the same already. */
+            definition?: components["schemas"]["TaskDefinitionInput"];
+            /** @default 1 */
+            count?: number;
+            /** @description Shown in lists. Need not be unique. */
+            name?: string;
+            overrides?: components["schemas"]["TaskOverrides"];
+            /**
+             * @description In place of the definition’s; if that has none either, `wait`.
+             * @enum {string}
+             */
+            onHostDrain?: "replace" | "restart" | "wait";
+            /** @description For the tasks of this request together, in place of the definition’s. */
+            disruptionBudget?: {
+                /** @description So many percent, rounded up, are kept running. */
+                minAvailablePercent?: number;
+                /** @description At most so many are missing at a time. */
+                maxUnavailable?: number;
+                /** @description At most so many are moved within an hour. */
+                maxPerHour?: number;
+                /** @description Only in one of these. Left out: at any time. */
+                windows?: {
+                    /**
+                     * @description Days on which it begins.
+                     * @default [
+                     *       "mon",
+                     *       "tue",
+                     *       "wed",
+                     *       "thu",
+                     *       "fri",
+                     *       "sat",
+                     *       "sun"
+                     *     ]
+                     */
+                    days?: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+                    from: string;
+                    /** @description Not later than `from`: on the next day. */
+                    to: string;
+                    /** @default UTC */
+                    timeZone?: string;
+                }[];
+            };
+            /** @description Each field given here in place of the definition’s. */
+            placement?: {
+                /** @description Only in one of these zones. */
+                zones?: string[];
+                /** @enum {string} */
+                architecture?: "amd64" | "arm64";
+                /** @description All must hold. */
+                attributes?: ({
+                    /** @description Of the host, as `berth hosts` shows it; not `hostname`, which says nothing of a host’s kind. */
+                    key: string;
+                    /** @enum {string} */
+                    operator: "in";
+                    /** @description The host has the attribute with one of these values. */
+                    values: string[];
+                } | {
+                    /** @description Of the host, as `berth hosts` shows it; not `hostname`, which says nothing of a host’s kind. */
+                    key: string;
+                    /** @enum {string} */
+                    operator: "notIn";
+                    /** @description The host has none of these values; it may lack the attribute. */
+                    values: string[];
+                } | {
+                    /** @description Of the host, as `berth hosts` shows it; not `hostname`, which says nothing of a host’s kind. */
+                    key: string;
+                    /** @enum {string} */
+                    operator: "exists";
+                } | {
+                    /** @description Of the host, as `berth hosts` shows it; not `hostname`, which says nothing of a host’s kind. */
+                    key: string;
+                    /** @enum {string} */
+                    operator: "absent";
+                })[];
+                /** @description No two tasks of the group on one host; the same as `maxPerHost` 1. */
+                uniqueHost?: boolean;
+                /** @description At most so many tasks of the group on one host. */
+                maxPerHost?: number;
+                /** @description Alone on an empty host. */
+                exclusiveHost?: boolean;
+                /** @description Only near to a task with each of these tags. The first task with such a tag of its own may begin anywhere. */
+                affinity?: {
+                    /** @description A tag of other tasks of the same tenant. */
+                    tag: {
+                        key: string;
+                        value: string;
+                    };
+                    /**
+                     * @description How near is near. Default: host.
+                     * @enum {string}
+                     */
+                    within?: "host" | "zone";
+                }[];
+                /** @description Only away from tasks with these tags; and they stay away from it. */
+                antiAffinity?: {
+                    /** @description A tag of other tasks of the same tenant. */
+                    tag: {
+                        key: string;
+                        value: string;
+                    };
+                    /**
+                     * @description How near is near. Default: host.
+                     * @enum {string}
+                     */
+                    within?: "host" | "zone";
+                }[];
+                /**
+                 * @description pack (the default): where least is left over, so that few hosts are needed. spread: on the hosts with the fewest tasks of the group.
+                 * @enum {string}
+                 */
+                strategy?: "pack" | "spread";
+                /** @description In the zone with the fewest tasks of the group, as long as it fits there. */
+                zoneBalance?: boolean;
+            };
+            /**
+             * @description guaranteed: draws on what is reserved for the tenant’s capacity group. flex: whatever is free and reserved for nobody. spot: what is idle, also of reservations; leaves with 120 s notice when another needs the room. Default: flex.
+             * @enum {string}
+             */
+            capacityTier?: "guaranteed" | "flex" | "spot";
+            /** @description Tasks of one group are counted together for `uniqueHost`, `maxPerHost`, `strategy` and `zoneBalance`. Default: the definition’s family. */
+            group?: string;
+            /** @description The tasks are placed together or not at all. */
+            gang?: {
+                /** @description At least so many of the request’s tasks are placed together, or none. Default: all of them. */
+                min?: number;
+            };
+            /** @default {} */
+            tags?: {
+                [key: string]: string;
+            };
+        };
+        SimulatedPlacement: {
+            /** @description How many of the tasks would get a host now, behind everything that waits already. */
+            placed: number;
+            tasks: {
+                /** @description Null: none has room. */
+                host: {
+                    id: string;
+                    name: string;
+                    zone: string;
+                } | null;
+                /** @description Why this host. */
+                placement: string | null;
+                /** @description How many spot tasks would have to leave first. */
+                evicts: number;
+            }[];
+            /** @description Why those without a host have none. */
+            pending: components["schemas"]["PendingReason"] | null;
+            queue: {
+                /** @description Tasks that wait and would be looked at before these. */
+                ahead: number;
+                /** @description In how long they would be placed, by how fast tasks are placed and end at present. Null: nobody can say. */
+                etaMs: number | null;
+            };
+            /** @description Of all of the tasks together. */
+            price: {
+                currency: string;
+                perHour: string;
+                priceBook: string;
+            };
+        };
         StatsHistory: {
             everySeconds: number;
             /** @description Oldest first, an hour at most. Kept by the host’s agent in memory: it begins anew with the agent. */
@@ -2464,9 +2800,15 @@ export interface components {
             onHostDrain: "replace" | "restart" | "wait";
             /** @description The task whose place it takes. */
             replaces: string | null;
-            /** @description The task that takes its place. */
+            /** @description The task that takes its place: a copy, or the one of a higher tier for whose sake it had to leave. */
             replacedBy: string | null;
             pending: components["schemas"]["PendingReason"] | null;
+            /** @enum {string} */
+            capacityTier: "guaranteed" | "flex" | "spot";
+            /** @description Tasks that are counted together; null: those of its definition’s family. */
+            group: string | null;
+            /** @description The same for tasks that are placed together. */
+            gangId: string | null;
             stopCode: ("EssentialContainerExited" | "UserInitiated" | "OutOfMemory" | "ContainerUnhealthy" | "DependencyFailed" | "StartTimeout" | "SpotInterruption" | "MaxRunTimeExceeded" | "TaskFailedToStart" | "ImagePullFailed" | "RuntimeFailed" | "HostRefused" | "HostShutdown" | "HostRebooted" | "Replaced" | "Withdrawn" | "HostDrained" | "HostRemoved" | "HostLost") | null;
             stopReason: string | null;
             /**
@@ -2538,6 +2880,88 @@ export interface components {
                 protocol: "tcp" | "udp";
             }[];
             securityGroups?: string[];
+            gpus?: {
+                /** @description Whole devices. */
+                count: number;
+                /** @description One of these. Default: any. */
+                models?: string[];
+            };
+            placement?: {
+                /** @description Only in one of these zones. */
+                zones?: string[];
+                /** @enum {string} */
+                architecture?: "amd64" | "arm64";
+                /** @description All must hold. */
+                attributes?: ({
+                    /** @description Of the host, as `berth hosts` shows it; not `hostname`, which says nothing of a host’s kind. */
+                    key: string;
+                    /** @enum {string} */
+                    operator: "in";
+                    /** @description The host has the attribute with one of these values. */
+                    values: string[];
+                } | {
+                    /** @description Of the host, as `berth hosts` shows it; not `hostname`, which says nothing of a host’s kind. */
+                    key: string;
+                    /** @enum {string} */
+                    operator: "notIn";
+                    /** @description The host has none of these values; it may lack the attribute. */
+                    values: string[];
+                } | {
+                    /** @description Of the host, as `berth hosts` shows it; not `hostname`, which says nothing of a host’s kind. */
+                    key: string;
+                    /** @enum {string} */
+                    operator: "exists";
+                } | {
+                    /** @description Of the host, as `berth hosts` shows it; not `hostname`, which says nothing of a host’s kind. */
+                    key: string;
+                    /** @enum {string} */
+                    operator: "absent";
+                })[];
+                /** @description No two tasks of the group on one host; the same as `maxPerHost` 1. */
+                uniqueHost?: boolean;
+                /** @description At most so many tasks of the group on one host. */
+                maxPerHost?: number;
+                /** @description Alone on an empty host. */
+                exclusiveHost?: boolean;
+                /** @description Only near to a task with each of these tags. The first task with such a tag of its own may begin anywhere. */
+                affinity?: {
+                    /** @description A tag of other tasks of the same tenant. */
+                    tag: {
+                        key: string;
+                        value: string;
+                    };
+                    /**
+                     * @description How near is near. Default: host.
+                     * @enum {string}
+                     */
+                    within?: "host" | "zone";
+                }[];
+                /** @description Only away from tasks with these tags; and they stay away from it. */
+                antiAffinity?: {
+                    /** @description A tag of other tasks of the same tenant. */
+                    tag: {
+                        key: string;
+                        value: string;
+                    };
+                    /**
+                     * @description How near is near. Default: host.
+                     * @enum {string}
+                     */
+                    within?: "host" | "zone";
+                }[];
+                /**
+                 * @description pack (the default): where least is left over, so that few hosts are needed. spread: on the hosts with the fewest tasks of the group.
+                 * @enum {string}
+                 */
+                strategy?: "pack" | "spread";
+                /** @description In the zone with the fewest tasks of the group, as long as it fits there. */
+                zoneBalance?: boolean;
+            };
+            /**
+             * @description guaranteed: draws on what is reserved for the tenant’s capacity group. flex: whatever is free and reserved for nobody. spot: what is idle, also of reservations; leaves with 120 s notice when another needs the room. Default: flex.
+             * @enum {string}
+             */
+            capacityTier?: "guaranteed" | "flex" | "spot";
             volumes?: {
                 /** @description What the containers’ mountPoints call it. */
                 name: string;
@@ -2646,6 +3070,90 @@ export interface components {
             }[];
             /** @description By name. Default: the tenant’s group “default”. */
             securityGroups?: string[];
+            /** @description Default: none. */
+            gpus?: {
+                /** @description Whole devices. */
+                count: number;
+                /** @description One of these. Default: any. */
+                models?: string[];
+            };
+            /** @description Where it may run, and where it would rather run. */
+            placement?: {
+                /** @description Only in one of these zones. */
+                zones?: string[];
+                /** @enum {string} */
+                architecture?: "amd64" | "arm64";
+                /** @description All must hold. */
+                attributes?: ({
+                    /** @description Of the host, as `berth hosts` shows it; not `hostname`, which says nothing of a host’s kind. */
+                    key: string;
+                    /** @enum {string} */
+                    operator: "in";
+                    /** @description The host has the attribute with one of these values. */
+                    values: string[];
+                } | {
+                    /** @description Of the host, as `berth hosts` shows it; not `hostname`, which says nothing of a host’s kind. */
+                    key: string;
+                    /** @enum {string} */
+                    operator: "notIn";
+                    /** @description The host has none of these values; it may lack the attribute. */
+                    values: string[];
+                } | {
+                    /** @description Of the host, as `berth hosts` shows it; not `hostname`, which says nothing of a host’s kind. */
+                    key: string;
+                    /** @enum {string} */
+                    operator: "exists";
+                } | {
+                    /** @description Of the host, as `berth hosts` shows it; not `hostname`, which says nothing of a host’s kind. */
+                    key: string;
+                    /** @enum {string} */
+                    operator: "absent";
+                })[];
+                /** @description No two tasks of the group on one host; the same as `maxPerHost` 1. */
+                uniqueHost?: boolean;
+                /** @description At most so many tasks of the group on one host. */
+                maxPerHost?: number;
+                /** @description Alone on an empty host. */
+                exclusiveHost?: boolean;
+                /** @description Only near to a task with each of these tags. The first task with such a tag of its own may begin anywhere. */
+                affinity?: {
+                    /** @description A tag of other tasks of the same tenant. */
+                    tag: {
+                        key: string;
+                        value: string;
+                    };
+                    /**
+                     * @description How near is near. Default: host.
+                     * @enum {string}
+                     */
+                    within?: "host" | "zone";
+                }[];
+                /** @description Only away from tasks with these tags; and they stay away from it. */
+                antiAffinity?: {
+                    /** @description A tag of other tasks of the same tenant. */
+                    tag: {
+                        key: string;
+                        value: string;
+                    };
+                    /**
+                     * @description How near is near. Default: host.
+                     * @enum {string}
+                     */
+                    within?: "host" | "zone";
+                }[];
+                /**
+                 * @description pack (the default): where least is left over, so that few hosts are needed. spread: on the hosts with the fewest tasks of the group.
+                 * @enum {string}
+                 */
+                strategy?: "pack" | "spread";
+                /** @description In the zone with the fewest tasks of the group, as long as it fits there. */
+                zoneBalance?: boolean;
+            };
+            /**
+             * @description guaranteed: draws on what is reserved for the tenant’s capacity group. flex: whatever is free and reserved for nobody. spot: what is idle, also of reservations; leaves with 120 s notice when another needs the room. Default: flex.
+             * @enum {string}
+             */
+            capacityTier?: "guaranteed" | "flex" | "spot";
             /** @description Directories that containers share or that outlive the task. */
             volumes?: {
                 /** @description What the containers’ mountPoints call it. */
@@ -3585,6 +4093,285 @@ export interface operations {
             };
             /** @description Something in the request is wrong; `field` says where. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCapacityGroups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them, in one page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CapacityGroupPage"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCapacityGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                capacityGroup: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CapacityGroup"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putCapacityGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                capacityGroup: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutCapacityGroup"];
+            };
+        };
+        responses: {
+            /** @description The group as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CapacityGroup"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A tenant is in another group. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteCapacityGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                capacityGroup: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group as it was. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CapacityGroup"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4798,6 +5585,75 @@ export interface operations {
             };
             /** @description There is no such object in this tenant. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    simulatePlacement: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SimulatePlacement"];
+            };
+        };
+        responses: {
+            /** @description As it would be now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimulatedPlacement"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

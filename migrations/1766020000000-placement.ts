@@ -8,9 +8,6 @@ export class Placement1766020000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
       ALTER TABLE tasks
-        ADD COLUMN capacity_tier text NOT NULL DEFAULT 'flex' CHECK (capacity_tier IN ('guaranteed', 'flex', 'spot')),
-        -- Tasks of one tenant and group are counted together.
-        ADD COLUMN placement_group text,
         -- Tasks of one gang are placed together, or at least gang_min of them, or none.
         ADD COLUMN gang_id uuid,
         ADD COLUMN gang_min integer,

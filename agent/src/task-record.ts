@@ -1,6 +1,6 @@
 // The life of one task at the agent: what each entry does to its record. A task only moves forward, its times never
 // go backwards, and the first cause of its end is the one that counts.
-import { type StopCode, stateRank, type TaskSpec } from '@berth/contract';
+import { placementLimits, type StopCode, stateRank, type TaskSpec } from '@berth/contract';
 import { applyAdjustment, isAdjustEntry } from './adjust-record.js';
 import {
   beginAttempt,
@@ -91,6 +91,7 @@ function change(
         startTimings: addTimings(record.startTimings, entry.timings),
       };
     case 'stop-wanted':
+      return end(entry.code === 'SpotInterruption' ? withNotice(record) : record, entry.code, entry.reason, entry.atMs);
     case 'start-failed':
       return end(record, entry.code, entry.reason, entry.atMs);
     case 'container-starting':
@@ -194,6 +195,13 @@ function ranFrom(record: TaskRecord, atMs: number): TaskRecord {
 function endAll(record: TaskRecord, atMs: number, reason: string | null): TaskRecord {
   const exit = { exitCode: null, signal: null, oomKilled: false, runtimeFailure: reason };
   return record.containers.filter(isLive).reduce((next, container) => withExit(next, container, exit, atMs), record);
+}
+
+/** Its stop signal is the notice: it has that long to end by itself, also if its definition asks for less. */
+function withNotice(record: TaskRecord): TaskRecord {
+  const noticeMs = placementLimits.noticeSeconds * 1000;
+  const containers = record.containers.map((each) => ({ ...each, stopTimeoutMs: Math.max(each.stopTimeoutMs, noticeMs) }));
+  return record.stop ? record : { ...record, containers };
 }
 
 function end(record: TaskRecord, code: StopCode, reason: string, atMs: number): TaskRecord {

@@ -7,6 +7,7 @@ import { markCommand } from './run-request.js';
 import { note } from './terminal.js';
 import { verbFirst } from './verb-first.js';
 import { addBilling } from './verbs/billing.js';
+import { addCapacityGroup } from './verbs/capacity-group.js';
 import { addContext } from './verbs/context.js';
 import { addCost } from './verbs/cost.js';
 import { addCp } from './verbs/cp.js';
@@ -14,6 +15,7 @@ import { addDefine } from './verbs/define.js';
 import { addDefinitions } from './verbs/definitions.js';
 import { addEvents } from './verbs/events.js';
 import { addExec } from './verbs/exec.js';
+import { addExplain } from './verbs/explain.js';
 import { addFreeze, addThaw } from './verbs/freeze.js';
 import { addHost } from './verbs/host.js';
 import { addHosts } from './verbs/hosts.js';
@@ -32,10 +34,10 @@ import { addVersion } from './verbs/version.js';
 import { addVolume } from './verbs/volume.js';
 
 const inOrderOfHelp = [
-  ...[addRun, addPs, addLogs, addStop, addInspect, addEvents, addCost, addInvoices],
+  ...[addRun, addPs, addLogs, addStop, addInspect, addExplain, addEvents, addCost, addInvoices],
   ...[addExec, addCp, addPortForward],
   ...[addStats, addResize, addFreeze, addThaw, addKill],
-  ...[addDefine, addDefinitions, addImages, addVolume, addHosts, addHost, addBilling, addContext, addVersion],
+  ...[addDefine, addDefinitions, addImages, addVolume, addHosts, addHost, addCapacityGroup, addBilling, addContext, addVersion],
 ];
 
 const program = new Command('berth')

@@ -2,8 +2,9 @@
 import { parseImageRef, type RunTasksInput } from '@berth/contract';
 import { type ContainerOptions, containerFields, taskFields } from './container-options.js';
 import { usage } from './failure.js';
+import { type PlacementOptions, placementFields } from './placement-options.js';
 
-export interface RunOptions extends ContainerOptions {
+export interface RunOptions extends ContainerOptions, PlacementOptions {
   readonly cpu?: number;
   readonly memory?: number;
   readonly env: Readonly<Record<string, string>>;
@@ -47,6 +48,7 @@ export function runRequest(image: string, command: readonly string[], options: R
       ],
     },
     count: options.count,
+    ...placementFields(options),
     ...(options.name !== undefined && { name: options.name }),
     tags: { ...options.tag },
   };

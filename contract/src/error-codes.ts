@@ -75,6 +75,11 @@ export const errorCodes = {
     retry: false,
     message: 'The Idempotency-Key {key} was used for another request. Use a new key, or send the same body.',
   },
+  tenant_has_capacity_group: {
+    status: 409,
+    retry: false,
+    message: 'The tenant {tenant} is in the capacity group {group}, and can be in one only. Take it from there first.',
+  },
   definition_in_use: { status: 409, retry: false, message: '{definition} still has {count} tasks. Stop them first.' },
   name_taken: { status: 409, retry: false, message: 'The {what} {name} exists already. Choose another name.' },
   task_not_running: {

@@ -30,6 +30,7 @@ export * from './restart-policy.js';
 export * from './secret.js';
 export * from './security-group.js';
 export * from './signals.js';
+export * from './simulate.js';
 export * from './sizes.js';
 export * from './stats.js';
 export * from './stop-code.js';

@@ -93,3 +93,32 @@ export const gangSchema = z.strictObject({
     .optional()
     .describe('At least so many of the request’s tasks are placed together, or none. Default: all of them.'),
 });
+
+// ── Capacity groups ──
+
+const capacityGroupName = word('the name of a capacity group');
+export const putCapacityGroupSchema = z
+  .strictObject({
+    cpuMillis: z.int().min(0).max(2_000_000_000).describe('Reserved for its tenants’ guaranteed tasks; spot tasks may use it meanwhile.'),
+    memoryMiB: z.int().min(0).max(2_000_000_000),
+    gpus: z.int().min(0).max(1_000_000).optional().describe('Default: 0.'),
+    tenants: z.array(z.uuid()).max(10_000).describe('Ids. A tenant is in one capacity group at the most.'),
+  })
+  .meta({ id: 'PutCapacityGroup' });
+export type PutCapacityGroup = z.output<typeof putCapacityGroupSchema>;
+export const capacityGroupNameSchema = capacityGroupName;
+
+export const capacityGroupSchema = z
+  .object({
+    name: z.string(),
+    cpuMillis: z.int(),
+    memoryMiB: z.int(),
+    gpus: z.int(),
+    usedCpuMillis: z.int().describe('By guaranteed tasks of its tenants that are on hosts.'),
+    usedMemoryMiB: z.int(),
+    usedGpus: z.int(),
+    tenants: z.array(z.string()),
+    createdAt: z.iso.datetime(),
+  })
+  .meta({ id: 'CapacityGroup' });
+export type CapacityGroup = z.output<typeof capacityGroupSchema>;

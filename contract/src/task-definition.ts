@@ -19,6 +19,7 @@ import { healthCheckSchema } from './health.js';
 import { maxImageRefLength, parseImageRef } from './image-ref.js';
 import { isolationFaults, isolationSchema } from './isolation.js';
 import { networkMbpsSchema, publishedPortsSchema } from './network.js';
+import { capacityTierSchema, gpusSchema, placementSchema } from './placement.js';
 import { restartPolicySchema } from './restart-policy.js';
 import { secretFields } from './secret.js';
 import { securityGroupLimits, securityGroupNameSchema } from './security-group.js';
@@ -164,6 +165,9 @@ export const taskDefinitionInputSchema = z
     networkMbps: networkMbpsSchema.optional().describe('Most that the task may send, and receive, in Mbit/s each. Default: no limit.'),
     publishedPorts: publishedPortsSchema.optional().describe('Ports of the task to be reached by the address of its host.'),
     securityGroups: securityGroupNamesSchema.optional().describe('By name. Default: the tenant’s group “default”.'),
+    gpus: gpusSchema.optional().describe('Default: none.'),
+    placement: placementSchema.optional().describe('Where it may run, and where it would rather run.'),
+    capacityTier: capacityTierSchema.optional(),
     volumes: taskVolumesSchema.optional().describe('Directories that containers share or that outlive the task.'),
     containers: z
       .array(containerDefinitionSchema)
@@ -218,6 +222,9 @@ export const taskDefinitionSchema = z
     networkMbps: z.int().optional(),
     publishedPorts: publishedPortsSchema.optional(),
     securityGroups: z.array(z.string()).optional(),
+    gpus: gpusSchema.optional(),
+    placement: placementSchema.optional(),
+    capacityTier: capacityTierSchema.optional(),
     volumes: taskVolumesSchema.optional(),
     containers: z.array(
       containerDefinitionSchema

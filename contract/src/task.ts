@@ -4,6 +4,7 @@ import { pendingAdjustmentSchema } from './adjust.js';
 import { disruptionBudgetSchema, onHostDrainModes, onHostDrainSchema } from './drain.js';
 import { healthStates } from './health.js';
 import { assignedPortSchema } from './network.js';
+import { capacityTierSchema, capacityTiers, gangSchema, groupNameSchema, placementSchema } from './placement.js';
 import { limits } from './sizes.js';
 import { stopCodeNames } from './stop-code.js';
 import {
@@ -45,27 +46,35 @@ export const taskOverridesSchema = z
   .meta({ id: 'TaskOverrides' });
 export type TaskOverrides = z.output<typeof taskOverridesSchema>;
 
+/** Of a request to run tasks, or to say where they would run. */
+export const runTasksFields = {
+  taskDefinition: z
+    .string()
+    .regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]{0,127}(:[1-9]\d{0,8})?$/, 'must be family or family:revision')
+    .optional()
+    .describe('`family:revision`, or `family` for its newest revision.'),
+  definition: taskDefinitionInputSchema
+    .optional()
+    .describe('In place of taskDefinition: registered first, or found again if the family has the same already.'),
+  count: z.int().min(limits.tasksPerRequest.min).max(limits.tasksPerRequest.max).default(1),
+  name: containerNameSchema.optional().describe('Shown in lists. Need not be unique.'),
+  overrides: taskOverridesSchema.optional(),
+  onHostDrain: onHostDrainSchema.optional().describe('In place of the definition’s; if that has none either, `wait`.'),
+  disruptionBudget: disruptionBudgetSchema.optional().describe('For the tasks of this request together, in place of the definition’s.'),
+  placement: placementSchema.optional().describe('Each field given here in place of the definition’s.'),
+  capacityTier: capacityTierSchema.optional(),
+  group: groupNameSchema.optional(),
+  gang: gangSchema.optional().describe('The tasks are placed together or not at all.'),
+  tags: tagsSchema.default({}),
+};
+
 export const runTasksSchema = z
-  .strictObject({
-    taskDefinition: z
-      .string()
-      .regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]{0,127}(:[1-9]\d{0,8})?$/, 'must be family or family:revision')
-      .optional()
-      .describe('`family:revision`, or `family` for its newest revision.'),
-    definition: taskDefinitionInputSchema
-      .optional()
-      .describe('In place of taskDefinition: registered first, or found again if the family has the same already.'),
-    count: z.int().min(limits.tasksPerRequest.min).max(limits.tasksPerRequest.max).default(1),
-    name: containerNameSchema.optional().describe('Shown in lists. Need not be unique.'),
-    overrides: taskOverridesSchema.optional(),
-    onHostDrain: onHostDrainSchema.optional().describe('In place of the definition’s; if that has none either, `wait`.'),
-    disruptionBudget: disruptionBudgetSchema.optional().describe('For the tasks of this request together, in place of the definition’s.'),
-    tags: tagsSchema.default({}),
-  })
+  .strictObject(runTasksFields)
   .refine((body) => (body.taskDefinition === undefined) !== (body.definition === undefined), {
     path: ['taskDefinition'],
     message: 'give either taskDefinition or definition',
   })
+  .refine(({ gang, count }) => (gang?.min ?? 1) <= count, { path: ['gang', 'min'], message: 'is more than count' })
   .meta({ id: 'RunTasks' });
 export type RunTasks = z.output<typeof runTasksSchema>;
 export type RunTasksInput = z.input<typeof runTasksSchema>;
@@ -148,8 +157,14 @@ export const taskSchema = z
     placement: z.string().nullable().describe('Why this host.'),
     onHostDrain: z.enum(onHostDrainModes),
     replaces: z.string().nullable().describe('The task whose place it takes.'),
-    replacedBy: z.string().nullable().describe('The task that takes its place.'),
+    replacedBy: z
+      .string()
+      .nullable()
+      .describe('The task that takes its place: a copy, or the one of a higher tier for whose sake it had to leave.'),
     pending: pendingReasonSchema.nullable(),
+    capacityTier: z.enum(capacityTiers),
+    group: z.string().nullable().describe('Tasks that are counted together; null: those of its definition’s family.'),
+    gangId: z.string().nullable().describe('The same for tasks that are placed together.'),
     stopCode: stopCodeSchema.nullable(),
     stopReason: z.string().nullable(),
     health: z.enum(healthStates).describe('Of its essential containers that have a health check: healthy if all are, unhealthy if one is.'),

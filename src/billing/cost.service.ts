@@ -10,7 +10,7 @@ import { openInterval } from './open-usage.js';
 import { pricesOnly } from './plain-contract.js';
 import { ratePeriod, totalOf } from './rate-period.js';
 import { segmentsOf } from './segments.js';
-import { hourOfTask, missingOfTask, sumsOfTask, type TaskInterval } from './task-usage.js';
+import { hourOfTask, missingOfTask, sumsOfTask, type TaskHolding, type TaskInterval } from './task-usage.js';
 import type { TenantContract } from './tenant-contract.js';
 import { type MeteredTask, UsageStore } from './usage.store.js';
 import type { Segment } from './usage-sum.js';
@@ -33,6 +33,24 @@ export class CostService {
     const intervals = open ? [...records, { ...open, ...sizeOf(task), pull: false, egressBytes: 0 }] : records;
     const period = periodOf(task, intervals, nowMs);
     return costOf(task, intervals, pricesOnly(contractOf(parts, period)), period);
+  }
+
+  /** What `count` tasks like this cost in an hour, by the prices of now. */
+  async hourOf(
+    holding: TaskHolding & { readonly tenantId: TenantId },
+    size: Pick<MeteredTask, 'cpuMillis' | 'memoryMiB'>,
+    count: number,
+  ): Promise<{ currency: string; perHour: string; priceBook: string }> {
+    const untilMs = Date.now();
+    const period = { fromMs: untilMs - 1, untilMs };
+    const contract = pricesOnly(contractOf(await this.contracts.partsOf(holding.tenantId, untilMs), period));
+    const uses = Array.from({ length: count }, () => hourOfTask(holding, { ...size, frozen: false }, period));
+    const lines = ratePeriod(
+      uses.flatMap((use) => toUsageSums(use, contract.books)),
+      contract,
+      period,
+    );
+    return { currency: contract.currency, perHour: totalOf(lines), priceBook: bookName(bookAt(contract.books, period.fromMs)) };
   }
 }
 

@@ -6,7 +6,7 @@ import { limits, type StopCode, stopCodeNames, stopCodes } from '@berth/contract
 export const groupColumns = `
   t.tenant_id, d.family || ':' || d.revision AS definition, t.group_name,
   coalesce(d.spec->'tags', '{}') || t.tags AS tags, t.submitted_by AS user_or_key,
-  coalesce(d.spec->>'isolation', 'container') AS isolation, 'flex' AS capacity_tier,
+  coalesce(d.spec->>'isolation', 'container') AS isolation, coalesce(t.needs->>'capacityTier', 'flex') AS capacity_tier,
   coalesce((t.needs->>'diskMiB')::int, ${limits.ephemeralStorageMiB.default}) AS disk_mib,
   coalesce((t.needs->'gpus'->>'count')::int, 0) AS gpus,
   coalesce(jsonb_array_length(d.spec->'publishedPorts'), 0) AS addresses`;

@@ -19,7 +19,7 @@ const hostFields = `h.id, h.name, ${hostState} AS state, h.room_version AS "room
   h.task_slots AS "taskSlots", h.disk_mib AS "diskMiB", h.disk_pressure AS "diskPressure"`;
 
 const taskFields = `t.id, t.tenant_id AS "tenantId", t.state, t.desired_state = 'stopped' AS stopping, t.host_id AS "hostId", t.cpu_millis AS "cpuMillis",
-  t.memory_mib AS "memoryMiB", t.needs::text AS needs, nullif(t.tags, '{}') AS tags, t.capacity_tier AS tier, t.placement_group AS "group",
+  t.memory_mib AS "memoryMiB", t.needs::text AS needs, nullif(t.tags, '{}') AS tags, t.group_name AS "group",
   CASE WHEN t.gang_id IS NOT NULL THEN json_build_object('id', t.gang_id, 'min', t.gang_min) END AS gang, t.replaced_by AS "replacedBy",
   CASE WHEN t.placed_at IS NULL THEN 0 ELSE floor(extract(epoch FROM now() - t.placed_at))::int END AS "ageS"`;
 

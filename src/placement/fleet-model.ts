@@ -165,7 +165,7 @@ export class FleetModel {
     const isUp = engine.world.hosts.handle(row.id) >= 0;
     if (row.state === 'lost') {
       this.hosts.delete(row.id);
-      if (isUp) this.takeDown(row.id);
+      if (isUp) this.submit(this.takeDown(row.id));
       return;
     }
     this.hosts.set(row.id, row);
@@ -220,7 +220,7 @@ export class FleetModel {
   }
 
   /** They are on one host, and nobody else writes those that it wants to write. */
-  private canHaveVolumes(row: TaskRow): boolean {
+  canHaveVolumes(row: TaskRow): boolean {
     const homes = this.homesOf(row);
     const hosts = new Set([...homes.values()].map(({ hostId }) => hostId));
     return hosts.size <= 1 && writtenByOthers(homes, this.shapes.needsOf(row.needs).volumes).length === 0;

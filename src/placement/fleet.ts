@@ -20,6 +20,10 @@ export interface Needs {
   readonly volumeKinds?: readonly VolumeKind[];
   readonly gpus?: Gpus;
   readonly placement?: PlacementRules;
+  /** Absent: flex. */
+  readonly capacityTier?: Exclude<CapacityTier, 'flex'>;
+  /** The family, if something is counted within it and no group was named. */
+  readonly family?: string;
 }
 
 export interface HostRow {
@@ -51,7 +55,6 @@ export interface TaskRow {
   readonly needs: string;
   /** Null: none. */
   readonly tags: Readonly<Record<string, string>> | null;
-  readonly tier: CapacityTier;
   readonly group: string | null;
   readonly gang: { readonly id: string; readonly min: number } | null;
   /** The task that waits for this one to leave. */

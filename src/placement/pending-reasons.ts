@@ -58,7 +58,7 @@ export class PendingReasons {
 }
 
 function keyOf(model: FleetModel, row: TaskRow): string {
-  return `${model.waitsFor(row.id) ?? ''}/${row.tenantId}/${row.tier}/${row.group ?? ''}/${row.cpuMillis}/${row.memoryMiB}/${row.gang?.id ?? ''}/${row.needs}`;
+  return `${model.waitsFor(row.id) ?? ''}/${row.tenantId}/${row.group ?? ''}/${row.cpuMillis}/${row.memoryMiB}/${row.gang?.id ?? ''}/${row.needs}`;
 }
 
 export function reasonOf(model: FleetModel, row: TaskRow): PendingReason {

@@ -7,7 +7,7 @@ import { volumeKindAttribute } from './host-spec.js';
 type Rules = NonNullable<Needs['placement']>;
 
 /** What of its row a shape is made of. */
-export type Asking = Pick<TaskRow, 'tenantId' | 'cpuMillis' | 'memoryMiB' | 'needs' | 'tags' | 'tier' | 'stopping'>;
+export type Asking = Pick<TaskRow, 'tenantId' | 'cpuMillis' | 'memoryMiB' | 'needs' | 'tags' | 'stopping'>;
 
 interface Parsed {
   readonly needs: Needs;
@@ -49,15 +49,17 @@ export class TaskShapes {
   }
 
   requestOf(row: Asking & Pick<TaskRow, 'id' | 'group'>): PlaceRequest {
-    const request = { task: row.id, shape: this.shapeOf(row), ...(row.tier === 'spot' ? {} : { preempt: true }) };
-    return row.group === null ? request : { ...request, group: `${row.tenantId}/${row.group}` };
+    const { capacityTier, family } = this.parse(row.needs).needs;
+    const request = { task: row.id, shape: this.shapeOf(row), ...(capacityTier === 'spot' ? {} : { preempt: true }) };
+    if (row.group !== null) return { ...request, group: `${row.tenantId}/${row.group}` };
+    return family === undefined ? request : { ...request, group: `${row.tenantId}//${family}` };
   }
 
   shapeOf(row: Asking): ShapeSpec {
     const { needs, ofTenant } = this.parse(row.needs);
     const labels = this.labelsOf(row);
-    const scope = ofTenant || labels.length > 0 || row.tier === 'guaranteed' ? row.tenantId : '';
-    const key = `${row.cpuMillis}/${row.memoryMiB}/${row.tier}${row.stopping ? '-' : ''}/${scope}/${labels.join('\n')}/${row.needs}`;
+    const scope = ofTenant || labels.length > 0 || needs.capacityTier === 'guaranteed' ? row.tenantId : '';
+    const key = `${row.cpuMillis}/${row.memoryMiB}/${row.stopping ? '-' : ''}/${scope}/${labels.join('\n')}/${row.needs}`;
     const known = this.shapes.get(key);
     if (known) return known;
     const shape = Object.freeze(this.make(row, needs, labels));
@@ -66,11 +68,12 @@ export class TaskShapes {
   }
 
   private make(row: Asking, needs: Needs, labels: readonly string[]): ShapeSpec {
-    const group = row.tier === 'guaranteed' ? this.capacityGroupOf(row.tenantId) : undefined;
+    const { capacityTier: tier = 'flex' } = needs;
+    const group = tier === 'guaranteed' ? this.capacityGroupOf(row.tenantId) : undefined;
     return {
       size: sizeOf(row, needs),
       // One that leaves can't be made to leave, whatever it was promised.
-      tier: row.stopping && row.tier === 'spot' ? 'flex' : row.tier,
+      tier: row.stopping && tier === 'spot' ? 'flex' : tier,
       ...(group === undefined ? {} : { capacityGroup: group }),
       ...(needs.isolation === undefined ? {} : { isolation: needs.isolation }),
       ...(needs.gpus?.models ? { gpuModels: needs.gpus.models } : {}),

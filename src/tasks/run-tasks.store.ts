@@ -14,6 +14,9 @@ export interface NewTasks {
   readonly cpuMillis: number;
   readonly memoryMiB: number;
   readonly needs: Needs;
+  readonly group: string | null;
+  /** Null: each is placed by itself. */
+  readonly gang: { readonly id: string; readonly min: number } | null;
   /** Names. */
   readonly securityGroups: readonly string[];
   readonly onHostDrain: OnHostDrain;
@@ -68,9 +71,9 @@ export class RunTasksStore {
          INSERT INTO disruption_groups (id, tenant_id, budget) SELECT $12::uuid, $1, $13::jsonb WHERE $13::jsonb IS NOT NULL RETURNING id
        ), made AS (
          INSERT INTO tasks (id, tenant_id, task_definition_id, name, overrides, cpu_millis, memory_mib, tags, needs, security_groups,
-                            on_host_drain, disruption_group)
+                            on_host_drain, disruption_group, group_name, gang_id, gang_min)
          SELECT id, $1, $3::uuid, $4, $5::jsonb, $6::int, $7::int, $8::jsonb, $9::jsonb, ARRAY(SELECT id FROM groups ORDER BY name),
-                $11, (SELECT id FROM budget)
+                $11, (SELECT id FROM budget), $14, $15::uuid, $16::int
          FROM unnest($2::uuid[]) AS id
          RETURNING id, created_at
        ), told AS (
@@ -93,6 +96,9 @@ export class RunTasksStore {
         tasks.onHostDrain,
         randomUUID(),
         tasks.disruptionBudget && JSON.stringify(tasks.disruptionBudget),
+        tasks.group,
+        tasks.gang?.id ?? null,
+        tasks.gang?.min ?? null,
       ],
     );
     return { createdAt: rows[0].created_at, securityGroups: rows[0].groups };

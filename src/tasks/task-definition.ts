@@ -4,6 +4,7 @@ import {
   defaultSecurityGroup,
   ephemeralStorageOf,
   limits,
+  type RunTasks,
   type TaskDefinition,
   type TaskDefinitionId,
   type TaskDefinitionSpec,
@@ -54,6 +55,7 @@ export function toApiDefinition({ id, family, revision, spec, createdAt, deregis
     ...(spec.cpuBurst === undefined ? {} : { cpuBurst: spec.cpuBurst }),
     ...(spec.blockIoWeight === undefined ? {} : { blockIoWeight: spec.blockIoWeight }),
     ...networkFieldsOf(spec),
+    ...placementFieldsOf(spec),
     ...(spec.volumes === undefined ? {} : { volumes: spec.volumes }),
     containers: [...spec.containers],
     ...(spec.userData === undefined ? {} : { userData: spec.userData }),
@@ -70,6 +72,14 @@ function networkFieldsOf({ networkMbps, publishedPorts, securityGroups }: Regist
     ...(networkMbps === undefined ? {} : { networkMbps }),
     ...(publishedPorts === undefined ? {} : { publishedPorts }),
     ...(securityGroups === undefined ? {} : { securityGroups }),
+  };
+}
+
+function placementFieldsOf({ gpus, placement, capacityTier }: RegisteredSpec) {
+  return {
+    ...(gpus === undefined ? {} : { gpus }),
+    ...(placement === undefined ? {} : { placement }),
+    ...(capacityTier === undefined ? {} : { capacityTier }),
   };
 }
 
@@ -101,8 +111,8 @@ function invalid(field: string, problem: string): ApiError {
   return new ApiError('invalid_request', { detail: `${field} ${problem}.` }, { field });
 }
 
-/** What placement has to look for beside CPU and memory. */
-export function needsOf(spec: RegisteredSpec): Needs {
+/** What placement has to look for beside CPU and memory. @param request whose fields count before the definition's. */
+export function needsOf(spec: RegisteredSpec, request: Pick<RunTasks, 'placement' | 'capacityTier' | 'group'> = {}): Needs {
   const diskMiB = ephemeralStorageOf(spec);
   const hostPorts = (spec.publishedPorts ?? []).flatMap(({ protocol, hostPort }) =>
     hostPort === undefined ? [] : `${protocol}/${hostPort}`,
@@ -113,6 +123,23 @@ export function needsOf(spec: RegisteredSpec): Needs {
     ...(spec.isolation === 'sandbox' ? { isolation: spec.isolation } : {}),
     ...(diskMiB === limits.ephemeralStorageMiB.default ? {} : { diskMiB }),
     ...(kinds.length > 0 ? { volumeKinds: kinds } : {}),
+    ...(spec.networkMbps === undefined ? {} : { networkMbps: spec.networkMbps }),
+    ...(spec.gpus === undefined ? {} : { gpus: spec.gpus }),
+    ...placementNeeds(spec, request),
+  };
+}
+
+function placementNeeds(
+  spec: RegisteredSpec,
+  request: Pick<RunTasks, 'placement' | 'capacityTier' | 'group'>,
+): Pick<Needs, 'placement' | 'capacityTier' | 'family'> {
+  const rules = { ...spec.placement, ...request.placement };
+  const capacityTier = request.capacityTier ?? spec.capacityTier ?? 'flex';
+  const counts = rules.uniqueHost || rules.maxPerHost !== undefined || rules.strategy === 'spread' || rules.zoneBalance;
+  return {
+    ...(Object.keys(rules).length > 0 ? { placement: rules } : {}),
+    ...(capacityTier === 'flex' ? {} : { capacityTier }),
+    ...(counts && request.group === undefined ? { family: spec.family } : {}),
   };
 }
 

@@ -13,6 +13,7 @@ import {
   type TaskState,
   type TaskWish,
 } from '@berth/contract';
+import type { Needs } from '../placement/fleet.js';
 import { adjustmentOf } from './adjustment.js';
 import type { RegisteredSpec } from './task-definition.js';
 
@@ -38,6 +39,10 @@ export interface TaskRow {
   readonly replaces: string | null;
   readonly successor_id: string | null;
   readonly pending_reason: PendingReason | null;
+  readonly needs: Needs;
+  readonly group_name: string | null;
+  readonly gang_id: string | null;
+  readonly replaced_by: string | null;
   readonly stop_code: StopCode | null;
   readonly stop_reason: string | null;
   readonly wish: Omit<TaskWish, 'version'> | null;
@@ -74,8 +79,11 @@ export function toApiTask(row: TaskRow): Task {
     placement: row.placement,
     onHostDrain: row.on_host_drain,
     replaces: row.replaces,
-    replacedBy: row.successor_id,
+    replacedBy: row.successor_id ?? row.replaced_by,
     pending: row.state === 'pending' ? row.pending_reason : null,
+    capacityTier: row.needs.capacityTier ?? 'flex',
+    group: row.group_name,
+    gangId: row.gang_id,
     stopCode: row.stop_code,
     stopReason: row.stop_reason,
     health: row.health,

@@ -5,6 +5,7 @@ import { AgentsModule } from '../agents/agents.module.js';
 import { BillingModule } from '../billing/billing.module.js';
 import { HttpModule } from '../http/http.module.js';
 import { LogsModule } from '../logs/logs.module.js';
+import { PlacementModule } from '../placement/placement.module.js';
 import { SecretsModule } from '../secrets/secrets.module.js';
 import { VolumesModule } from '../volumes/volumes.module.js';
 import { ExecSessions } from './exec-sessions.service.js';
@@ -16,10 +17,12 @@ import { InsideController } from './inside.controller.js';
 import { TaskInside } from './inside.service.js';
 import { InsideEventsStore } from './inside-events.store.js';
 import { InsideSockets } from './inside-sockets.service.js';
+import { PlacementsController } from './placements.controller.js';
 import { QuotesController } from './quotes.controller.js';
 import { Registry } from './registry.service.js';
 import { RunTasksService } from './run-tasks.service.js';
 import { RunTasksStore } from './run-tasks.store.js';
+import { SimulateTasks } from './simulate-tasks.service.js';
 import { TaskAdjustmentsController } from './task-adjustments.controller.js';
 import { TaskAdjustments } from './task-adjustments.service.js';
 import { TaskAdjustmentsStore } from './task-adjustments.store.js';
@@ -40,7 +43,7 @@ import { TasksService } from './tasks.service.js';
 import { TasksStore } from './tasks.store.js';
 
 @Module({
-  imports: [AccountsModule, AgentsModule, BillingModule, HttpModule, SecretsModule, VolumesModule, LogsModule],
+  imports: [AccountsModule, AgentsModule, BillingModule, HttpModule, PlacementModule, SecretsModule, VolumesModule, LogsModule],
   controllers: [
     TasksController,
     QuotesController,
@@ -50,6 +53,7 @@ import { TasksStore } from './tasks.store.js';
     TaskStatsController,
     TaskStreamsController,
     TaskDefinitionsController,
+    PlacementsController,
     ImagesController,
   ],
   providers: [
@@ -63,6 +67,7 @@ import { TasksStore } from './tasks.store.js';
     Registry,
     RunTasksService,
     RunTasksStore,
+    SimulateTasks,
     TaskAdjustments,
     TaskAdjustmentsStore,
     TaskDefinitionsService,

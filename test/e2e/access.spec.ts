@@ -25,6 +25,7 @@ const tenantRoutes = secured.filter((route) => route.role !== 'operator' && rout
 const bodies: Readonly<Record<string, object>> = {
   'PATCH /v1/tasks/{taskId}': { cpuMillis: 500 },
   'PUT /v1/secrets/{secretName}': { value: 'x' },
+  'POST /v1/placements:simulate': { definition: { family: 'x', containers: [{ name: 'main', image: 'busybox' }] } },
   'POST /v1/tasks/{taskId}/signal': { signal: 'HUP' },
 };
 
@@ -60,6 +61,7 @@ beforeAll(async () => {
     secretName: 'password',
     securityGroup: 'owners',
     volumeName: 'data',
+    capacityGroup: 'reserved',
   };
 });
 afterAll(async () => {

@@ -32,7 +32,6 @@ export function taskRow(id: string, needs: Needs = {}, more: Partial<TaskRow> = 
     memoryMiB: 64,
     needs: JSON.stringify(needs),
     tags: null,
-    tier: 'flex',
     group: null,
     gang: null,
     replacedBy: null,

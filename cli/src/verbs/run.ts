@@ -18,6 +18,7 @@ import {
   parseEnvironmentFile,
   wholeNumber,
 } from '../option-values.js';
+import { addPlacementOptions, simulationInWords } from '../placement-options.js';
 import { showQuote } from '../quote.js';
 import { type RunOptions, runRequest } from '../run-request.js';
 import { exitCodeOfAll } from '../task-end.js';
@@ -30,6 +31,7 @@ interface Options extends CommonOptions, RunOptions {
   readonly timeout?: number;
   readonly hostInfo?: boolean;
   readonly quote?: boolean;
+  readonly simulate?: boolean;
 }
 
 export function addRun(program: Command): void {
@@ -38,6 +40,7 @@ export function addRun(program: Command): void {
     ['berth run --cpu 500m --memory 256 -e LEVEL=debug api', 'the image’s own command'],
     ['berth run -d --name web --tag team=web busybox -- httpd -f -p 80', 'prints the id and leaves it running'],
     ['berth run --quote --timeout 2h --cpu 4 worker', 'what it would cost; nothing is run'],
+    ['berth run --simulate --zone eu-1a --count 5 api', 'where five would run, and what they would cost'],
     ['berth run --count 20 --timeout 5m worker', 'twenty at once, five minutes at the most'],
   ])
     .option('-c, --cpu <cpus>', 'CPU of the task: 250m, 0.25, 2 (default 250m)', cpuOption)
@@ -54,8 +57,9 @@ export function addRun(program: Command): void {
     .option('-w, --workdir <path>', 'working directory inside the container')
     .option('--read-only', 'no writing to the container’s root file system')
     .option('--stop-timeout <time>', 'between the stop signal and SIGKILL (default 30s)', durationOption('--stop-timeout'));
-  addContainerOptions(command)
+  addPlacementOptions(addContainerOptions(command))
     .option('--quote', 'say what it would cost for --timeout, or an hour, and run nothing')
+    .option('--simulate', 'say where it would run, why, how soon and at what price, and do not run it')
     .option('--host-info', 'say afterwards where it ran and how fast it started')
     .addHelpText('after', exitCodeHelp)
     .action(run);
@@ -74,6 +78,10 @@ async function run(image: string, command: string[], options: Options): Promise<
   const body = runRequest(image, command, { ...options, env: { ...variablesOf(options.envFile), ...options.env } });
   const api = connect(currentContext(options.context), { patienceMs: 60_000 });
   if (options.quote) return showQuote(api, body, options);
+  if (options.simulate) {
+    const simulated = await answer(api.POST('/v1/placements:simulate', { body }));
+    return options.output === 'json' ? printJson(simulated) : print(simulationInWords(simulated));
+  }
   // The key makes another try safe when the answer to the first was lost.
   const header = { 'Idempotency-Key': randomUUID() };
   const { items } = await answer(api.POST('/v1/tasks', { body, params: { header } }));
