@@ -65,7 +65,11 @@ export async function keptLayers(paths: Paths): Promise<KeptLayer[]> {
 
 /** The store writes its lists whole, by renaming. */
 async function readList(file: string): Promise<unknown[]> {
-  return JSON.parse(await readFile(file, 'utf8').catch(() => '[]')) as unknown[];
+  const none = (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    return '[]';
+  };
+  return JSON.parse(await readFile(file, 'utf8').catch(none)) as unknown[];
 }
 
 const storedImages = (paths: Paths) => readList(join(paths.images, 'overlay-images', 'images.json')) as Promise<StoredImage[]>;

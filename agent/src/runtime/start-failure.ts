@@ -32,6 +32,12 @@ export function startErrorOf(container: ContainerSpec, image: ImageConfig, error
   if (/chdir|cwd|working directory/i.test(said)) {
     return userError(`${name} could not be started: its working directory can’t be used: ${said}.`, error);
   }
+  if (/openat2 .*No such file/i.test(said)) {
+    return userError(
+      `${name} could not be started: a link of its image leads where something is to be mounted, and to nothing there: ${said}.`,
+      error,
+    );
+  }
   return new TaskStartError('RuntimeFailed', `${name} could not be created: ${said || 'crun gave no reason'}.`, { cause: error });
 }
 
