@@ -13,7 +13,8 @@ export interface CleanupHost {
   readonly paths: Paths;
   readonly groups: Cgroups;
   readonly monitor: Monitor;
-  readonly releaseSlot: (slot: number) => Promise<void>;
+  /** Returns at once. */
+  readonly releaseSlot: (slot: number) => void;
   /** Takes the task's volumes away, but for what is in them. */
   readonly releaseVolumes: (taskId: string) => Promise<void>;
   /** The last process of a task is gone: what it has written need not reach the host's disk. */
@@ -29,9 +30,9 @@ export async function cleanupTask(host: CleanupHost, taskId: string): Promise<vo
   await groups.remove(at.cgroup);
   const sandbox = readRecord<SandboxRecord>(at.sandbox);
   if (sandbox) host.discardDisk(sandbox.slot);
-  for (const name of names) removeContainerFiles(paths, taskId, name);
+  await Promise.all(names.map((name) => removeContainerFiles(paths, taskId, name)));
   await host.releaseVolumes(taskId);
-  if (sandbox) await host.releaseSlot(sandbox.slot);
+  if (sandbox) host.releaseSlot(sandbox.slot);
   await removeTree(at.data);
   // Last, because it holds the record that says which sandbox the task has.
   rmSync(at.directory, { recursive: true, force: true });
@@ -46,7 +47,7 @@ export async function removeContainer(
   const at = paths.container(taskId, name);
   await monitor.forget(at);
   await groups.remove(at.cgroup);
-  removeContainerFiles(paths, taskId, name);
+  await removeContainerFiles(paths, taskId, name);
 }
 
 /** Takes away a container that has ended, with all that it has written, so that its next attempt begins clean. */
@@ -57,9 +58,9 @@ export async function clearContainer(host: Pick<CleanupHost, 'paths' | 'groups' 
   if (sandbox) await removeTree(paths.writable(sandbox.slot, name));
 }
 
-function removeContainerFiles(paths: Paths, taskId: string, name: string): void {
+async function removeContainerFiles(paths: Paths, taskId: string, name: string): Promise<void> {
   const at = paths.container(taskId, name);
-  cleanupRootfs(at);
+  await cleanupRootfs(at);
   forgetSandbox(paths, at.id);
   for (const path of [at.directory, at.state, at.exitFile]) rmSync(path, { recursive: true, force: true });
 }

@@ -75,9 +75,9 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const monitor = openMonitor(options, paths);
   const signalling = { paths, programs: options.programs };
   const observing = { paths, groups, clock: options.clock };
-  const releaseSlot = async (slot: number) => {
+  const releaseSlot = (slot: number) => {
     networks.leave(slot);
-    await pool.release(slot);
+    pool.release(slot);
   };
   let renumber: () => void = () => {};
   const outdated = new Promise<'outdated'>((resolve) => {

@@ -1,17 +1,20 @@
 // A task's disk: a file system of its own, in a sparse file, which holds everything that its containers write. Its size
 // is the hard limit, in bytes and in inodes: whoever fills it gets ENOSPC and nobody else notices. It is thrown away
 // whole, without a look at what the tenant has put into it.
-import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdirSync, openSync, statfsSync, statSync, writeSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type DiskTemplate, diskTemplates } from './disk-template.js';
 import { attachLoop } from './loop.js';
-import { mount, mountFlags, shutDownFileSystem, unmount } from './syscalls.js';
+import { mount, mountFlags, shutDownFileSystem, unmountAside } from './syscalls.js';
 
 export interface DiskPlace {
   /** Where it is mounted. */
   readonly disk: string;
   /** The file behind it. Outlives a reboot, unlike the mount. */
   readonly diskImage: string;
+  /** A directory on the disk. */
+  readonly writable: string;
 }
 
 export interface Disks {
@@ -22,7 +25,7 @@ export interface Disks {
   /** Nothing that was written and is not on the host's disk yet needs to go there any more. No process may use it. */
   discard(at: DiskPlace): void;
   /** Safe twice, and for a disk that was made in part or not at all. */
-  remove(at: DiskPlace): void;
+  remove(at: DiskPlace): Promise<void>;
 }
 
 const mib = 1024 * 1024;
@@ -38,14 +41,16 @@ export function disks(directory: string): Disks {
   const make = async (at: DiskPlace, sizeMiB: number): Promise<void> => {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const template = await templateOf(sizeMiB);
-    removeDisk(at);
+    await removeDisk(at);
     mkdirSync(at.disk, { recursive: true, mode: 0o711 });
     const file = openSync(at.diskImage, 'wx+', 0o600);
     try {
       writeTemplate(file, template);
       mountFile(file, at.disk);
+      // The first directory is the slow one: the kernel reads what it needs to know of the file system.
+      mkdirSync(at.writable, { mode: 0o755 });
     } catch (error) {
-      removeDisk(at);
+      await removeDisk(at);
       throw error;
     } finally {
       closeSync(file);
@@ -79,9 +84,9 @@ function mountFile(file: number, target: string): void {
   }
 }
 
-function removeDisk(at: DiskPlace): void {
-  unmount(at.disk);
-  rmSync(at.diskImage, { force: true });
+async function removeDisk(at: DiskPlace): Promise<void> {
+  await unmountAside(at.disk);
+  await rm(at.diskImage, { force: true });
 }
 
 function sizeOf(at: DiskPlace): number | null {

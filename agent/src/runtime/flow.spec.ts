@@ -1,6 +1,5 @@
 // The order of things: how many start at once, and how the pool hands out sandboxes.
 import { describe, expect, it } from 'vitest';
-import { batched } from './batched.js';
 import { limiter } from './limiter.js';
 import type { RuntimeOptions } from './options.js';
 import { runtimeDefaults } from './options.js';
@@ -32,21 +31,6 @@ describe('limiter', () => {
     }
     for (const open of gates) open();
     expect((await all).map((result) => result.status)).toEqual(['rejected', 'fulfilled', 'fulfilled', 'fulfilled']);
-  });
-});
-
-describe('batched', () => {
-  it('works on one at once and on those that came meanwhile together, and fails only the batch at fault', async () => {
-    const batches: number[][] = [];
-    const add = batched<number>(async (items) => {
-      batches.push([...items]);
-      await new Promise((resolve) => setImmediate(resolve));
-      if (items.includes(3)) throw new Error('three');
-    });
-    const results = await Promise.allSettled([1, 2, 3].map(add));
-    expect(batches).toEqual([[1], [2, 3]]);
-    expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected', 'rejected']);
-    await expect(add(4)).resolves.toBeUndefined();
   });
 });
 
@@ -98,7 +82,7 @@ describe('sandboxPool', () => {
     const pool = sandboxPool(maker, 0, 2, log);
     const [first] = [await pool.take(), await pool.take()];
     await expect(pool.take()).rejects.toThrow(/in use/);
-    await pool.release(first as number);
+    pool.release(first as number);
     expect(await pool.take()).toBe(first);
     await pool.close();
   });

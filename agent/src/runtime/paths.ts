@@ -62,6 +62,8 @@ export function pathsOf(instance: string, dataDirectory: string) {
         /** The task's disk, and the file that it is in. */
         disk: join(directory, 'disk'),
         diskImage: join(data, 'disks', `${slot}.img`),
+        /** On that disk: what containers write. */
+        writable: join(directory, 'disk', 'containers'),
         veth: `${instance}v${slot}`,
       };
     },

@@ -1,27 +1,26 @@
 // Sandboxes made ahead of need. Making one takes about 15 ms even in a batch; taking one that is ready takes none.
 // Each is used once, for one task, and its number is used again only when nothing of it is left. Many are kept for a
 // burst; what a burst has taken is made again when it is over, so that it has the processors for itself.
-import { batched } from './batched.js';
 import type { RuntimeLog } from './options.js';
 import type { SandboxMaker } from './sandbox.js';
 
 export interface Pool {
   /** Resolves at once if one is ready. Rejects if none could be made, or if as many tasks run as there are numbers. */
   take(): Promise<number>;
-  /** Removes a sandbox for good. Safe twice. */
-  release(slot: number): Promise<void>;
+  /** A sandbox is not needed any more. It is removed together with others when it is quiet, or when they are many. Safe twice. */
+  release(slot: number): void;
   /** Tells the pool of a number that a task of an earlier life has. Before `fill`. */
   reserve(slot: number): void;
   fill(): void;
-  /** Ends refilling and waits for what is being made. Ready ones stay, for `drain` or the next life's clean-up. */
+  /** Ends refilling, and waits for what is being made and removed. Ready ones stay, for the next life's clean-up. */
   close(): Promise<void>;
-  drain(): Promise<void>;
 }
 
 const batchSize = 8;
 /** Fewer than so many ready are made more at once; up to the pool's size, when none was taken for a while. */
 const reserve = 8;
 const quietMs = 500;
+const manyReleased = 32;
 const retryDelayMs = 1000;
 
 interface Waiter {
@@ -32,9 +31,12 @@ interface Waiter {
 export function sandboxPool(maker: SandboxMaker, size: number, slots: number, log: RuntimeLog): Pool {
   const used = new Set<number>();
   const ready: number[] = [];
+  const released = new Set<number>();
   const waiters: Waiter[] = [];
   let next = 0;
   let making: Promise<void> | null = null;
+  let removing: Promise<void> = Promise.resolve();
+  let sweepTimer: NodeJS.Timeout | null = null;
   let timer: NodeJS.Timeout | null = null;
   let closed = false;
   let takenAt = Number.NEGATIVE_INFINITY;
@@ -52,8 +54,13 @@ export function sandboxPool(maker: SandboxMaker, size: number, slots: number, lo
   };
 
   const make = async (count: number): Promise<void> => {
-    const batch = Array.from({ length: count }, nextNumber).filter((slot): slot is number => slot !== null);
+    const numbers = () => Array.from({ length: count }, nextNumber).filter((slot): slot is number => slot !== null);
+    let batch = numbers();
     try {
+      if (batch.length === 0 && released.size > 0) {
+        await sweep();
+        batch = numbers();
+      }
       if (batch.length === 0) throw new Error('every address of the task subnet is in use');
       await maker.make(batch);
       for (const slot of batch) give(slot);
@@ -94,11 +101,31 @@ export function sandboxPool(maker: SandboxMaker, size: number, slots: number, lo
     timer.unref();
   };
 
-  // Many tasks end at one time: whatever comes in while a batch is being removed goes with the next.
-  const removal = batched(async (batch: readonly number[]) => {
-    await maker.remove(batch);
-    for (const slot of batch) used.delete(slot);
-  });
+  /** One at a time; what is released meanwhile goes with the next. */
+  const sweep = (): Promise<void> => {
+    removing = removing.then(() => remove([...released]));
+    return removing;
+  };
+
+  const remove = async (batch: readonly number[]): Promise<void> => {
+    if (batch.length === 0) return;
+    try {
+      await maker.remove(batch);
+      for (const slot of batch) {
+        released.delete(slot);
+        used.delete(slot);
+      }
+    } catch (error) {
+      log.error({ err: error }, 'sandboxes could not be removed');
+      sweepIn(retryDelayMs);
+    }
+  };
+
+  const sweepIn = (delayMs: number) => {
+    if (sweepTimer) clearTimeout(sweepTimer);
+    sweepTimer = setTimeout(() => void (isQuiet() || released.size >= manyReleased ? sweep() : sweepIn(quietMs)), delayMs);
+    sweepTimer.unref();
+  };
 
   return {
     take: () => {
@@ -113,7 +140,10 @@ export function sandboxPool(maker: SandboxMaker, size: number, slots: number, lo
         schedule(0);
       });
     },
-    release: removal,
+    release: (slot) => {
+      released.add(slot);
+      sweepIn(released.size >= manyReleased || isQuiet() ? 0 : quietMs);
+    },
     reserve: (slot) => {
       used.add(slot);
     },
@@ -122,11 +152,8 @@ export function sandboxPool(maker: SandboxMaker, size: number, slots: number, lo
       closed = true;
       if (timer) clearTimeout(timer);
       await making;
-    },
-    drain: async () => {
-      const left = ready.splice(0);
-      await maker.remove(left);
-      for (const slot of left) used.delete(slot);
+      if (sweepTimer) clearTimeout(sweepTimer);
+      await sweep();
     },
   };
 }

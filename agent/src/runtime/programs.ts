@@ -1,5 +1,8 @@
 // Runs the few programs the runtime needs, each with a time limit and bounded output.
-import { spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { makePipe, spawnProgram, waitFor } from './spawn.js';
 
 export interface ProgramResult {
   readonly code: number | null;
@@ -20,42 +23,70 @@ export interface ProgramOptions {
 }
 
 const maxOutputCharacters = 64 * 1024;
+const longestPauseMs = 50;
 
 /** Runs a program to its end and says how it ended. Rejects only if it could not be run at all. */
 export async function runProgram(program: string, args: readonly string[], options: ProgramOptions): Promise<ProgramResult> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: options.env ?? process.env, detached: true });
-    if (child.pid !== undefined) options.onSpawn?.(child.pid);
-    let timedOut = false;
-    // The whole process group: a hung helper of the program must not keep our pipes open.
-    const timer = setTimeout(() => {
-      timedOut = true;
-      killGroup(child.pid);
-    }, options.timeoutMs);
-    const abort = () => killGroup(child.pid);
-    options.signal?.addEventListener('abort', abort, { once: true });
-    if (options.signal?.aborted) abort();
-    const settle = () => {
-      clearTimeout(timer);
-      options.signal?.removeEventListener('abort', abort);
-    };
-    const collected = { stdout: '', stderr: '' };
-    for (const stream of ['stdout', 'stderr'] as const) {
-      child[stream].setEncoding('utf8').on('data', (text: string) => {
-        collected[stream] = (collected[stream] + text).slice(-maxOutputCharacters);
-      });
-    }
-    child.stdin.on('error', () => {});
-    child.stdin.end(options.input ?? '');
-    child.once('error', (error) => {
-      settle();
-      reject(new Error(`${program} could not be run: ${error.message}. Is its package installed?`, { cause: error }));
-    });
-    child.once('close', (code) => {
-      settle();
-      resolve({ code, ...collected, timedOut });
-    });
+  const { pid, stdin, outputs } = start(program, args, options.env ?? process.env);
+  options.onSpawn?.(pid);
+  let timedOut = false;
+  // The whole process group: a hung helper of the program must not keep our pipes open.
+  const timer = setTimeout(() => {
+    timedOut = true;
+    killGroup(pid);
+  }, options.timeoutMs);
+  const abort = () => killGroup(pid);
+  options.signal?.addEventListener('abort', abort, { once: true });
+  if (options.signal?.aborted) abort();
+  try {
+    stdin.end(options.input ?? '');
+    const [stdout = '', stderr = ''] = await Promise.all(outputs.map(textOf));
+    return { code: await codeOf(pid), stdout, stderr, timedOut };
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener('abort', abort);
+  }
+}
+
+/** By posix_spawn: Node's own way stops this thread for as long as it takes to copy its page tables. */
+function start(program: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+  const pipes = { stdin: makePipe(), stdout: makePipe(), stderr: makePipe() };
+  const { stdin, stdout, stderr } = pipes;
+  const theirs = { stdin: stdin.readEnd, stdout: stdout.writeEnd, stderr: stderr.writeEnd };
+  let pid: number | null = null;
+  try {
+    pid = spawnProgram(program, [program, ...args], env, theirs);
+  } catch (error) {
+    throw new Error(`${program} could not be run: ${(error as Error).message}. Is its package installed?`, { cause: error });
+  } finally {
+    for (const end of Object.values(theirs)) closeSync(end);
+    if (pid === null) for (const end of [stdin.writeEnd, stdout.readEnd, stderr.readEnd]) closeSync(end);
+  }
+  const input = new Socket({ fd: stdin.writeEnd, readable: false, writable: true });
+  input.on('error', () => {});
+  return {
+    pid,
+    stdin: input,
+    outputs: [stdout, stderr].map(({ readEnd }) => new Socket({ fd: readEnd, readable: true, writable: false })),
+  };
+}
+
+function textOf(output: Socket): Promise<string> {
+  let text = '';
+  output.setEncoding('utf8').on('data', (more: string) => {
+    text = (text + more).slice(-maxOutputCharacters);
   });
+  output.on('error', () => {});
+  return new Promise((resolve) => output.once('close', () => resolve(text)));
+}
+
+/** Its output is over, so it has ended or is about to; the time limit still holds. */
+async function codeOf(pid: number): Promise<number | null> {
+  for (let pauseMs = 1; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+    const ended = waitFor(pid);
+    if (ended) return ended.code;
+    await sleep(pauseMs);
+  }
 }
 
 /** As runProgram; a failure becomes an error that quotes what the program said. */
@@ -68,8 +99,7 @@ export async function mustRun(program: string, args: readonly string[], options:
   );
 }
 
-function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return;
+function killGroup(pid: number): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {

@@ -3,7 +3,7 @@ import { chownSync, closeSync, fstatSync, mkdirSync, openSync, readlinkSync, rea
 import { join } from 'node:path';
 import type { IdRange } from './addresses.js';
 import type { ProgramKind } from './executable.js';
-import { mount, openInRoot, unmount } from './syscalls.js';
+import { mount, openInRoot, unmountAside } from './syscalls.js';
 
 export interface RootfsPlace {
   readonly rootfs: string;
@@ -39,8 +39,8 @@ export function prepareRootfs(at: RootfsPlace, writable: string, layersDirectory
 }
 
 /** Safe twice, and without prepareRootfs. The writable layer goes with the task's disk. */
-export function cleanupRootfs(at: RootfsPlace): void {
-  while (unmount(at.rootfs));
+export async function cleanupRootfs(at: RootfsPlace): Promise<void> {
+  while (await unmountAside(at.rootfs));
 }
 
 /**

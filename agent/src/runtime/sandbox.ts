@@ -9,7 +9,7 @@ import { configureInside } from './inside-network.js';
 import type { Network } from './network.js';
 import type { Paths } from './paths.js';
 import { namesIn } from './records.js';
-import { mount, mountFlags, mountIdmapped, unmount } from './syscalls.js';
+import { mount, mountFlags, mountIdmapped, unmountAside } from './syscalls.js';
 
 /**
  * One program for a whole batch: a shell that has a child per sandbox. Each says its pid from inside its new
@@ -45,7 +45,7 @@ export function sandboxMaker(
   { uidBase, toolbox }: { readonly uidBase: number; readonly toolbox: string | null },
 ): SandboxMaker {
   const remove = async (slots: readonly number[]) => {
-    for (const slot of slots) removeFiles(paths, disks, slot);
+    await Promise.all(slots.map((slot) => removeFiles(paths, disks, slot)));
     await net.detach(slots);
   };
   const addressInside = (slot: number) => {
@@ -137,9 +137,9 @@ function pin(paths: Paths, slot: number, pid: number, uidBase: number): void {
   }
 }
 
-function removeFiles(paths: Paths, disks: Disks, slot: number): void {
+async function removeFiles(paths: Paths, disks: Disks, slot: number): Promise<void> {
   const at = paths.slot(slot);
-  disks.remove(at);
-  for (const target of [at.layers, at.net, at.user]) unmount(target);
+  await disks.remove(at);
+  for (const target of [at.layers, at.net, at.user]) await unmountAside(target);
   rmSync(at.directory, { recursive: true, force: true });
 }

@@ -6,7 +6,7 @@ import { SyscallError } from './syscalls.js';
 
 const libc = koffi.load('libc.so.6');
 const spawnCall = libc.func(
-  'int posix_spawn(_Out_ int *pid, const char *path, void *actions, void *attributes, const char **argv, const char **envp)',
+  'int posix_spawnp(_Out_ int *pid, const char *file, void *actions, void *attributes, const char **argv, const char **envp)',
 );
 const actionsInit = libc.func('int posix_spawn_file_actions_init(void *actions)');
 const actionsDup2 = libc.func('int posix_spawn_file_actions_adddup2(void *actions, int from, int to)');
@@ -47,10 +47,16 @@ export interface Stdio {
 }
 
 /**
- * Starts `path` in a session of its own, with default signals and nothing open but `stdio`: this process opens
- * everything else close-on-exec. It is to be taken back by `waitAny`. @throws SyscallError.
+ * Starts `path`, or the program of this name in this process' own PATH, in a session of its own, with default signals
+ * and nothing open but `stdio`: this process opens everything else close-on-exec. It is to be taken back by `waitAny` or
+ * `waitFor`. @throws SyscallError.
  */
-export function spawnProgram(path: string, args: readonly string[], env: Readonly<Record<string, string>>, stdio: Stdio): number {
+export function spawnProgram(
+  path: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  stdio: Stdio,
+): number {
   const [actions, attributes, signals] = [0, 0, 0].map(() => Buffer.alloc(structureBytes)) as [Buffer, Buffer, Buffer];
   actionsInit(actions);
   attributesInit(attributes);
@@ -61,9 +67,9 @@ export function spawnProgram(path: string, args: readonly string[], env: Readonl
     attributesSignals(attributes, signals);
     attributesFlags(attributes, setSignalDefaults | setSignalMask | setSession);
     const pid: [number] = [0];
-    const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+    const variables = Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : `${name}=${value}`));
     const errno = spawnCall(pid, path, actions, attributes, [...args, null], [...variables, null]);
-    if (errno !== 0) throw new SyscallError('posix_spawn', errno, path);
+    if (errno !== 0) throw new SyscallError('posix_spawnp', errno, path);
     return pid[0];
   } finally {
     actionsDestroy(actions);
@@ -79,6 +85,14 @@ export function waitAny(): { readonly pid: number; readonly exitCode: number } |
   if (pid <= 0) return null;
   const signal = status[0] & 0x7f;
   return { pid, exitCode: signal === 0 ? (status[0] >> 8) & 0xff : 128 + signal };
+}
+
+/** How this child ended, without a code if a signal ended it; null as long as it runs. */
+export function waitFor(pid: number): { readonly code: number | null } | null {
+  const withoutWaiting = 1;
+  const status: [number] = [0];
+  if (waitCall(pid, status, withoutWaiting) === 0) return null;
+  return { code: (status[0] & 0x7f) === 0 ? (status[0] >> 8) & 0xff : null };
 }
 
 /** Both ends of a new pipe. @throws SyscallError. */

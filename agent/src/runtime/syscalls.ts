@@ -69,6 +69,19 @@ export function unmount(target: string): boolean {
 }
 
 /**
+ * As `unmount`, on a thread beside: the kernel lets its caller wait for all processors, which this thread would sleep
+ * through with everything else that it has to do.
+ */
+export async function unmountAside(target: string): Promise<boolean> {
+  const detachNoFollow = 2 | 8;
+  const result = await new Promise<number>((resolve, reject) => {
+    umountCall.async(target, detachNoFollow, (error: Error | null, value: number) => (error ? reject(error) : resolve(value)));
+  });
+  // The error's number belongs to that thread: asked again here, the kernel says the same.
+  return result === 0 || unmount(target);
+}
+
+/**
  * Mounts `source` (a directory) once more at `target`, with ids shifted as the user namespace open as `userNamespaceFd`
  * maps them. Needs Linux 5.12; below an overlay 5.19.
  */
