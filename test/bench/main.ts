@@ -1,15 +1,16 @@
-// `npm run bench -- start|burst|neighbours`: measures the Berth that runs here, beside crun alone and, if it runs, Docker.
+// `npm run bench -- start|burst|neighbours|idle`: measures the Berth that runs here, beside crun alone and, if it runs, Docker.
 // `npm run bench -- placement|packing`: measures the placement engine alone; it needs neither root nor a Berth.
 // docs/performance.md and docs/placement.md tell what is measured and how to read it.
 import { findOrStartBerth } from './berth.js';
 import { benchBurst } from './burst.js';
+import { benchIdle } from './idle.js';
 import { benchNeighbours } from './neighbours.js';
 import { type BenchOptions, help, parseBenchOptions } from './options.js';
 import { run as packing } from './packing.js';
 import { run as placement } from './placement.js';
 import { benchStart } from './start.js';
 
-const benches = { start: benchStart, burst: benchBurst, neighbours: benchNeighbours };
+const benches = { start: benchStart, burst: benchBurst, neighbours: benchNeighbours, idle: benchIdle };
 /** Benches of one part, with options of their own. */
 const parts: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { placement, packing };
 

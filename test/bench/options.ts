@@ -1,7 +1,7 @@
 // The command line of the benchmarks.
 import { parseArgs } from 'node:util';
 
-export const names = ['start', 'burst', 'neighbours'] as const;
+export const names = ['start', 'burst', 'neighbours', 'idle'] as const;
 
 export interface BenchOptions {
   readonly bench: (typeof names)[number];
@@ -17,11 +17,12 @@ export interface BenchOptions {
   readonly memoryMiB: number;
 }
 
-export const help = `npm run bench -- start|burst|neighbours [options]
+export const help = `npm run bench -- start|burst|neighbours|idle [options]
 
 start       how long from POST to the process running, one task after the other
 burst       how many tasks a second when many are posted at once
 neighbours  how much two tasks that use all the CPU they get slow another down
+idle        what agent and keeper cost while many tasks sleep
 
 npm run bench -- placement [--hosts N] [--pairs N] [--seed N] [--json]
 npm run bench -- packing [--trace FILE] [--host-cores C] [--host-mem-gib M] [--defrag] [--seed N] [--json]
@@ -29,21 +30,22 @@ npm run bench -- packing [--trace FILE] [--host-cores C] [--host-mem-gib M] [--d
 placement   how many decisions a second the placement engine makes
 packing     how many hosts it needs, beside other rules
 
-Options of start, burst and neighbours:
+Options of start, burst, neighbours and idle:
 
 --json         one JSON object as the last line
---runs N       how many tasks (start: 50, burst: 100); neighbours: how many pieces of work (300)
+--runs N       how many tasks (start: 50, burst: 100); neighbours: how many pieces of work (300); idle: how many tasks (100)
 --profile      also say where the time goes
 --own          start a Berth for this even if one runs
 --image NAME   an image with a busybox shell (busybox)
---cpu N        thousandths of a CPU for each task (start: 1000, burst: 100, neighbours: 500)
---memory N     MiB for each task (start: 128, burst: 32, neighbours: 32)
+--cpu N        thousandths of a CPU for each task (start: 1000, burst: 100, neighbours: 500, idle: 10)
+--memory N     MiB for each task (start: 128, burst: 32, neighbours: 32, idle: 16)
 `;
 
 const defaults = {
   start: { runs: 50, cpu: 1000, memory: 128 },
   burst: { runs: 100, cpu: 100, memory: 32 },
   neighbours: { runs: 300, cpu: 500, memory: 32 },
+  idle: { runs: 100, cpu: 10, memory: 16 },
 } as const;
 
 /** @throws Error when the words are wrong. */
