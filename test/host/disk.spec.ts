@@ -96,7 +96,7 @@ describe('the disk of a task', () => {
     const file = join(host.dataDirectory, 'disks', `${slot}.img`);
     expect((await stat(file)).size).toBe(1024 * 1024 * 1024);
     await host.call.cleanup(task.taskId);
-    await expect(stat(file)).rejects.toThrow('ENOENT');
+    await until(async () => !(await stat(file).catch(() => null)));
     await until(async () => (await loopsOf()) === before);
   });
 });
