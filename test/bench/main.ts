@@ -1,7 +1,9 @@
 // `npm run bench -- start|burst|neighbours|idle`: measures the Berth that runs here, beside crun alone and, if it runs, Docker.
 // `npm run bench -- placement|packing`: measures the placement engine alone; it needs neither root nor a Berth.
+// `npm run bench -- billing`: measures metering and invoicing on a PostgreSQL of its own.
 // docs/performance.md and docs/placement.md tell what is measured and how to read it.
 import { findOrStartBerth } from './berth.js';
+import { run as billing } from './billing.js';
 import { benchBurst } from './burst.js';
 import { benchIdle } from './idle.js';
 import { benchNeighbours } from './neighbours.js';
@@ -12,7 +14,7 @@ import { benchStart } from './start.js';
 
 const benches = { start: benchStart, burst: benchBurst, neighbours: benchNeighbours, idle: benchIdle };
 /** Benches of one part, with options of their own. */
-const parts: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { placement, packing };
+const parts: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { placement, packing, billing };
 
 async function main(options: BenchOptions): Promise<void> {
   if (process.getuid?.() !== 0) throw new Error('The benchmarks start containers, which needs root.');

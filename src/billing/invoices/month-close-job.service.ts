@@ -59,7 +59,8 @@ export class MonthCloseJob implements OnModuleInit {
     let closed = 0;
     const lane = async () => {
       for (let tenant = waiting.shift(); tenant !== undefined; tenant = waiting.shift()) {
-        closed += await this.closeAll(tenant, { now, endedAt, counted });
+        const months = await this.closeAll(tenant, { now, endedAt, counted });
+        closed += months;
         await breathe();
       }
     };
