@@ -1,7 +1,7 @@
 // Invoices over the API, as tenants and the operator see them, and from the command line.
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -197,31 +197,29 @@ describe('the operator', () => {
 });
 
 describe('berth invoices', () => {
+  const cliFolder = resolve(import.meta.dirname, '../../cli');
   const cli = async (...args: string[]) => {
-    const directory = await mkdtemp(join(tmpdir(), 'berth-cli-'));
-    const env = { ...process.env, HOME: directory, BERTH_URL: berth.url, BERTH_API_KEY: tenant.key, BERTH_OPERATOR_KEY: berth.operatorKey };
-    const main = resolve(import.meta.dirname, '../../cli/src/main.ts');
-    try {
-      const { stdout } = await run(process.execPath, ['--import', 'tsx', main, ...args], {
-        env,
-        cwd: resolve(import.meta.dirname, '../..'),
-      });
-      return { stdout, directory };
-    } finally {
-      await rm(directory, { recursive: true, force: true });
-    }
+    const env = {
+      PATH: process.env.PATH,
+      BERTH_CONFIG: join(tmpdir(), randomUUID()),
+      BERTH_URL: berth.url,
+      BERTH_API_KEY: tenant.key,
+      BERTH_OPERATOR_KEY: berth.operatorKey,
+    };
+    return (await run(process.execPath, [join(cliFolder, 'dist/berth.js'), ...args], { env })).stdout;
   };
+  beforeAll(() => run(process.execPath, [join(cliFolder, 'bundle.mjs')]));
 
   it('lists, shows and saves', async () => {
-    expect((await cli('invoices', 'ls')).stdout).toMatch(/INV-000001 .* closed .* 3\.96 USD/);
-    expect((await cli('invoices', 'show', 'INV-000001', '--by', 'dimension')).stdout).toMatch(
+    expect(await cli('invoices', 'ls')).toMatch(/INV-000001 .* closed .* 3\.96 USD/);
+    expect(await cli('invoices', 'show', 'INV-000001', '--by', 'dimension')).toMatch(
       /Total +3\.96 USD[\s\S]*cpu +usage +cpu +100 vCPU-hour +0\.03 +3/,
     );
     const target = join(tmpdir(), `berth-${randomUUID()}.pdf`);
     await cli('invoices', 'pdf', 'INV-000001', '--file', target);
     expect((await readFile(target)).subarray(0, 5).toString()).toBe('%PDF-');
     await rm(target);
-    expect((await cli('invoices', 'focus', 'INV-000001', '--file', '-')).stdout).toMatch(/^BilledCost,/);
-    expect((await cli('billing', 'verify', closed.id)).stdout).toMatch(/The same 2 lines/);
+    expect(await cli('invoices', 'focus', 'INV-000001', '--file', '-')).toMatch(/^BilledCost,/);
+    expect(await cli('billing', 'verify', closed.id)).toMatch(/The same 2 lines/);
   });
 });

@@ -20,6 +20,7 @@ export async function* csvText<Column extends string>(
   if (waiting.length > 0) yield stringify(waiting, { record_delimiter: 'windows' });
 }
 
+/** One apostrophe more, also before an apostrophe: whoever takes one away has what was there. */
 function inert(text: string | null): string | null {
-  return text !== null && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return text !== null && /^[=+\-@\t\r']/.test(text) ? `'${text}` : text;
 }

@@ -256,7 +256,7 @@ describe('the printed sheet', () => {
     });
   });
 
-  it('is drawn to the same bytes each time', async () => {
+  it('is drawn to the same bytes each time', { timeout: 30_000 }, async () => {
     const [one, two] = [await renderInvoice(detail()), await renderInvoice(detail())];
     expect(one.subarray(0, 5).toString()).toBe('%PDF-');
     expect(one.equals(two)).toBe(true);
@@ -289,19 +289,16 @@ describe('CSV', () => {
     return all;
   };
 
-  it('keeps what people wrote, whatever it is, and no formula of theirs runs', async () => {
+  it('keeps what people wrote, whatever it is, and no formula of theirs runs', { timeout: 30_000 }, async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.string({ unit: 'binary' }), { maxLength: 5 }), async (names) => {
+      fc.asyncProperty(fc.array(fc.string({ unit: fc.constantFrom(...'=+-@",;\r\n\t\'aé株😀') }), { maxLength: 5 }), async (names) => {
         const rows = parse(await text(names.map((name) => ({ name, amount: '-1.5' }))), { columns: true, record_delimiter: '\r\n' }) as {
           name: string;
           amount: string;
         }[];
-        expect(rows.map(({ name, amount }) => [name.replace(/^'(?=[=+\-@\t\r])/, ''), amount])).toEqual(
-          names.map((name) => [name, '-1.5']),
-        );
+        expect(rows.map(({ name, amount }) => [name.replace(/^'/, ''), amount])).toEqual(names.map((name) => [name, '-1.5']));
         expect(rows.filter(({ name }) => /^[=+\-@\t\r]/.test(name))).toEqual([]);
       }),
-      { numRuns: 25 },
     );
   });
 

@@ -1,10 +1,12 @@
 // Draws an invoice: A4, as many pages as it takes, the same bytes for the same invoice.
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { InvoiceDetail } from '@berth/contract';
 import PDFDocument from 'pdfkit';
 import { type Sheet, type SheetRow, sheetOf } from './invoice-sheet.js';
 import { runsOf, scripts } from './pdf-fonts.js';
+import { openTypeOf } from './woff.js';
 
 const page = { width: 595.28, height: 841.89, left: 56, right: 56, top: 56, bottom: 76 } as const;
 const width = page.width - page.left - page.right;
@@ -50,8 +52,8 @@ class Pen {
     const info = { Title: name, Author: detail.seller?.name ?? 'Berth', CreationDate: at, ModDate: at };
     this.document = new PDFDocument({ size: [page.width, page.height], margin: 0, bufferPages: true, info, lang: 'en' });
     for (const script of scripts) {
-      this.document.registerFont(`regular ${script}`, fontFile(script, 400));
-      this.document.registerFont(`bold ${script}`, fontFile(script, 700));
+      this.document.registerFont(`regular ${script}`, fontOf(script, 400));
+      this.document.registerFont(`bold ${script}`, fontOf(script, 700));
     }
     this.document.on('data', (chunk: Buffer) => this.chunks.push(chunk));
   }
@@ -248,7 +250,15 @@ class Pen {
   }
 }
 
-function fontFile(script: string, weight: number): string {
-  const package_ = createRequire(import.meta.url).resolve('@fontsource/noto-sans/package.json');
-  return join(dirname(package_), 'files', `noto-sans-${script}-${weight}-normal.woff`);
+/** Read once: a process draws many invoices, and the fonts are a few hundred kilobytes. */
+const fonts = new Map<string, Buffer>();
+
+function fontOf(script: string, weight: number): Buffer {
+  const name = `noto-sans-${script}-${weight}-normal.woff`;
+  const known = fonts.get(name);
+  if (known) return known;
+  const directory = dirname(createRequire(import.meta.url).resolve('@fontsource/noto-sans/package.json'));
+  const font = openTypeOf(readFileSync(join(directory, 'files', name)));
+  fonts.set(name, font);
+  return font;
 }
