@@ -42,7 +42,7 @@ export const errorCodes = {
   volume_in_use: {
     status: 409,
     retry: false,
-    message: 'The volume {volume} is used by {count} tasks that have not stopped, such as {task}. Stop them first.',
+    message: 'The volume {volume} is used by {by}, not stopped yet. Stop what uses it first.',
   },
   unauthenticated: { status: 401, retry: false, message: 'Send a valid API key as "Authorization: Bearer KEY".' },
   bad_host_token: {

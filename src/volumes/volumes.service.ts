@@ -43,11 +43,15 @@ export class VolumesService {
   async delete(tenantId: TenantId, name: string): Promise<Volume> {
     const volume = await this.store.deleteUnused(tenantId, name);
     if (!volume) throw noVolume(name);
-    if (volume.user_count > 0)
-      throw new ApiError('volume_in_use', { volume: name, count: volume.user_count, task: volume.users?.[0]?.taskId ?? '' });
+    if (volume.user_count > 0) throw new ApiError('volume_in_use', { volume: name, by: usersInWords(volume) });
     if (volume.host_id !== null) this.signals.send('volumes', [volume.host_id]);
     return toApiVolume(volume);
   }
+}
+
+function usersInWords({ user_count: count, users }: VolumeRow): string {
+  const first = users?.[0]?.taskId;
+  return count === 1 ? `the task ${first}` : `${count} tasks, such as ${first}`;
 }
 
 const longestName = 63;
