@@ -143,6 +143,17 @@ describe('what comes late', () => {
     expect((await berth.verifier.verify(id ?? '')).differences).toEqual([]);
   });
 
+  it('shows in the draft at once', async () => {
+    await metered.insert([hours(1, october + 10 * hour, 5)]);
+    const draft = await berth.store.draft(metered.tenant);
+    const { lines, values } = await berth.drafts.of(draft as NonNullable<typeof draft>);
+    expect(lines.map(({ amount, corrects }) => [amount, corrects !== null])).toEqual([
+      ['0.15', true],
+      ['0.0165', true],
+    ]);
+    expect(values.totals).toMatchObject({ exact: '0.1665', total: '0.17' });
+  });
+
   it('is billed once: the month after that has nothing more of it', async () => {
     await metered.insert([hours(1, october + 10 * hour, 5)]);
     await berth.close(metered.tenant, at(december));

@@ -92,6 +92,23 @@ describe.each(backends)('on $name', ({ name, skip, start }) => {
   });
 });
 
+describe.each(backends)('on $name, too', ({ skip, start }) => {
+  it.skipIf(skip)(`closes the months that are over, as soon as it starts${skip ? ` (skipped: ${skip})` : ''}`, async () => {
+    const server = await start();
+    try {
+      await client.query("INSERT INTO tenants (id, name, created_at) VALUES ($1, 'old', now() - interval '100 days')", [randomUUID()]);
+      app = await createApp(settings(server.url));
+      const months = async () => (await client.query('SELECT state FROM invoices ORDER BY starts_at')).rows.map(({ state }) => state);
+      await expect.poll(months, { timeout: 15_000 }).toEqual(expect.arrayContaining(['closed', 'closed', 'closed', 'draft']));
+      expect((await months()).filter((state) => state === 'draft')).toHaveLength(1);
+    } finally {
+      await app?.close();
+      app = null;
+      await server.stop();
+    }
+  });
+});
+
 it('a process whose Redis is away starts and serves all the same', async () => {
   app = await createApp({ ...settings('redis://127.0.0.1:1'), roles: ['api', 'worker'] });
   const answer = await app.inject({ method: 'GET', url: '/readyz' });

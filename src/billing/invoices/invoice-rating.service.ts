@@ -1,8 +1,9 @@
 // Rates a tenant's month from the raw records: its own lines, and corrections of closed months that late facts changed.
 // The same facts and terms give the same bytes: that is how a closed invoice is verified.
-import { type StopCode, stopCodes, type TenantId } from '@berth/contract';
+import type { TenantId } from '@berth/contract';
 import { Inject, Injectable } from '@nestjs/common';
 import { PeriodRating } from '../period-rating.service.js';
+import { platformFaults } from '../usage-groups.js';
 import type { BillingPeriod } from './billing-month.js';
 import { correctionLines } from './corrections.js';
 import type { InvoiceLine } from './invoice-line.js';
@@ -10,7 +11,8 @@ import { InvoiceLinesStore } from './invoice-lines.store.js';
 import { type InvoiceRow, InvoicesStore } from './invoices.store.js';
 import { type RatingFacts, termsOfCorrections } from './rating-facts.js';
 
-const platformFaults = (Object.keys(stopCodes) as StopCode[]).filter((code) => stopCodes[code].fault === 'platform');
+/** Above every number of a fact. A draft is only looked at: nobody has to wait for whoever is just adding facts. */
+const everything = '9223372036854775807';
 
 @Injectable()
 export class InvoiceRating {
@@ -31,7 +33,7 @@ export class InvoiceRating {
     const before = await this.invoices.monthBefore(tenantId, starts);
     const since = before?.counted ?? null;
     if (since === null) return [];
-    const until = counted ?? (await this.invoices.counted());
+    const until = counted ?? everything;
     const late = await this.lines.earliestLate(tenantId, { since, until, before: starts, faults: platformFaults });
     if (late === null) return [];
     const changed = (await this.invoices.closedMonths(tenantId, late)).filter((one) => one.endsAtMs <= month.startsAtMs);
