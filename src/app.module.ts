@@ -3,6 +3,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { AccountsModule } from './accounts/accounts.module.js';
 import { AgentsModule } from './agents/agents.module.js';
 import { BillingModule } from './billing/billing.module.js';
+import { BudgetsModule } from './billing/budgets/budgets.module.js';
 import { InvoicesModule } from './billing/invoices/invoices.module.js';
 import type { Config } from './config.js';
 import { DbModule } from './db/db.module.js';
@@ -31,6 +32,7 @@ export class AppModule {
         DrainModule,
         NetworkModule,
         BillingModule,
+        BudgetsModule,
         InvoicesModule,
         JobsModule,
         HttpModule,

@@ -78,6 +78,12 @@ const schema = z.object({
     .string()
     .regex(/^https?:\/\/[^/]+$/, 'must be http://… or https://…, without a path')
     .optional(),
+  BERTH_SMTP_URL: z
+    .string()
+    .regex(/^smtps?:\/\/[^/\s]+/, 'must be smtp://user:password@host:port or smtps://…')
+    .optional(),
+  BERTH_MAIL_FROM: z.string().min(3).default('berth@localhost'),
+  BERTH_WEBHOOK_NETWORKS: list.pipe(z.array(cidrSchema)).default([]),
   BERTH_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
 });
 
@@ -122,6 +128,13 @@ export type Config = Readonly<{
     graceHours: number;
     /** Where closed invoices are handed on to. Null: nowhere. `url`: in place of Stripe's own. */
     stripe: Readonly<{ key: string; url: string | null }> | null;
+  }>;
+  alerts: Readonly<{
+    /** Null: no e-mail is sent. */
+    smtpUrl: string | null;
+    mailFrom: string;
+    /** Networks that tenants' webhooks may reach although they are not on the Internet. */
+    allowedNetworks: readonly string[];
   }>;
   logLevel: string;
 }>;
@@ -189,6 +202,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
       graceHours: e.BERTH_INVOICE_GRACE_HOURS,
       stripe: e.BERTH_STRIPE_KEY === undefined ? null : Object.freeze({ key: e.BERTH_STRIPE_KEY, url: e.BERTH_STRIPE_URL ?? null }),
     }),
+    alerts: Object.freeze({
+      smtpUrl: e.BERTH_SMTP_URL ?? null,
+      mailFrom: e.BERTH_MAIL_FROM,
+      allowedNetworks: Object.freeze(e.BERTH_WEBHOOK_NETWORKS),
+    }),
     logLevel: e.BERTH_LOG_LEVEL,
   });
 }
@@ -201,6 +219,7 @@ export function describeConfig(config: Config): string {
     databaseUrl: mask(config.databaseUrl),
     redisUrl: mask(config.redisUrl),
     operatorKey: config.operatorKey ? '***' : null,
+    alerts: { ...config.alerts, smtpUrl: mask(config.alerts.smtpUrl) },
     invoices: { ...config.invoices, stripe: config.invoices.stripe && { ...config.invoices.stripe, key: '***' } },
   };
   return JSON.stringify(shown, null, 2);

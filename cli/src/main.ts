@@ -7,6 +7,7 @@ import { markCommand } from './run-request.js';
 import { note } from './terminal.js';
 import { verbFirst } from './verb-first.js';
 import { addBilling } from './verbs/billing.js';
+import { addBudget } from './verbs/budget.js';
 import { addCapacityGroup } from './verbs/capacity-group.js';
 import { addContext } from './verbs/context.js';
 import { addCost } from './verbs/cost.js';
@@ -34,7 +35,7 @@ import { addVersion } from './verbs/version.js';
 import { addVolume } from './verbs/volume.js';
 
 const inOrderOfHelp = [
-  ...[addRun, addPs, addLogs, addStop, addInspect, addExplain, addEvents, addCost, addInvoices],
+  ...[addRun, addPs, addLogs, addStop, addInspect, addExplain, addEvents, addCost, addBudget, addInvoices],
   ...[addExec, addCp, addPortForward],
   ...[addStats, addResize, addFreeze, addThaw, addKill],
   ...[addDefine, addDefinitions, addImages, addVolume, addHosts, addHost, addCapacityGroup, addBilling, addContext, addVersion],

@@ -154,6 +154,13 @@ export const errorCodes = {
     retry: false,
     message: 'The price book is in {book} and the tenant’s billing details ask for {wanted}. Change one of them.',
   },
+  too_many_budgets: { status: 409, retry: false, message: 'There are {count} budgets already, which is the limit. Delete one first.' },
+  budget_spent: {
+    status: 409,
+    retry: false,
+    message:
+      'The budget {name} is spent, and takes no new tasks until the month is over. Ask an owner of the tenant to raise or delete it.',
+  },
   internal: { status: 500, retry: true, message: 'Something went wrong on our side. The request id helps the operator to find it.' },
 } as const satisfies Record<string, ErrorEntry>;
 

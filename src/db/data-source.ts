@@ -15,6 +15,7 @@ import { Volumes1766000000000 } from '../../migrations/1766000000000-volumes.js'
 import { Placement1766020000000 } from '../../migrations/1766020000000-placement.js';
 import { HostDrains1766030000000 } from '../../migrations/1766030000000-host-drains.js';
 import { Metering1766060000000 } from '../../migrations/1766060000000-metering.js';
+import { BudgetsAndFargate1766060100000 } from '../../migrations/1766060100000-budgets-and-fargate.js';
 import { Invoices1766070000000 } from '../../migrations/1766070000000-invoices.js';
 import { StripeExports1766071000000 } from '../../migrations/1766071000000-stripe-exports.js';
 
@@ -31,6 +32,7 @@ export const migrations = [
   ExecSessions1764700000000,
   Volumes1766000000000,
   Metering1766060000000,
+  BudgetsAndFargate1766060100000,
   Invoices1766070000000,
   StripeExports1766071000000,
   Placement1766020000000,

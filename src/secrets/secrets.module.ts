@@ -26,6 +26,6 @@ import { SecretsStore } from './secrets.store.js';
     SecretsService,
     SecretsStore,
   ],
-  exports: [SecretValues],
+  exports: [SecretValues, SecretBox],
 })
 export class SecretsModule {}

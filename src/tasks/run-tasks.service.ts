@@ -4,9 +4,11 @@ import type { RunTasks, Task, TaskId, TenantId } from '@berth/contract';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
+import { exhaustedBudgets } from '../billing/budgets/budgets.store.js';
+import { isInScope } from '../billing/cost-groups.js';
 import { SignalBus } from '../db/signals.js';
 import { ApiError } from '../errors.js';
-import { hashOf } from './canonical-json.js';
+import { canonicalJson, hashOf } from './canonical-json.js';
 import { type KeyUse, type Made, type NewTasks, RunTasksStore } from './run-tasks.store.js';
 import { type Definition, groupsOf, needsOf, type RegisteredSpec, taskSize } from './task-definition.js';
 import { TaskDefinitionsService } from './task-definitions.service.js';
@@ -62,6 +64,7 @@ export class RunTasksService {
     const definition = spec
       ? await this.definitions.findOrInsert(manager, tenantId, spec)
       : await this.definitions.lockForRun(manager, tenantId, request.taskDefinition ?? '');
+    await this.checkBudgets(manager, tenantId, definition, request);
     const storage = await this.storage.needsOf(manager, tenantId, definition.spec);
     const tasks: NewTasks = {
       ids,
@@ -81,6 +84,13 @@ export class RunTasksService {
     const missing = tasks.securityGroups.find((name) => !made.securityGroups.some((group) => group.name === name));
     if (missing !== undefined) throw new ApiError('unknown_security_group', { name: missing }, { field: 'securityGroups' });
     return ids.map((id) => newRow(id, tasks, definition, made));
+  }
+
+  /** @throws ApiError budget_spent */
+  private async checkBudgets(manager: EntityManager, tenantId: TenantId, { family, revision, spec }: Definition, { tags }: RunTasks) {
+    const usage = { definition: `${family}:${revision}`, group: null, tags: canonicalJson({ ...spec.tags, ...tags }), userOrKey: null };
+    const spent = (await exhaustedBudgets(manager, tenantId)).find(({ scope }) => isInScope(usage, scope));
+    if (spent) throw new ApiError('budget_spent', { name: spent.name });
   }
 
   /** @throws ApiError idempotency_conflict */

@@ -47,6 +47,7 @@ beforeAll(async () => {
   const keys = await berth.as(berth.operatorKey).get(`/v1/tenants/${owner.id}/api-keys`);
   await berth.as(owner.key).post('/v1/security-groups').send({ name: 'owners' }).expect(201);
   await berth.as(owner.key).post('/v1/secrets').send({ name: 'password', value: 'x' }).expect(201);
+  await berth.as(owner.key).post('/v1/budgets').send({ name: 'month', amount: '10' }).expect(201);
   await berth.as(owner.key).post('/v1/volumes').send({ name: 'data', sizeMiB: 64 }).expect(201);
   const host = randomUUID();
   await berth.database.query("INSERT INTO hosts (id, name, state) VALUES ($1, 'h1', 'active')", [host]);
@@ -62,6 +63,7 @@ beforeAll(async () => {
     securityGroup: 'owners',
     volumeName: 'data',
     capacityGroup: 'reserved',
+    budgetName: 'month',
   };
 });
 afterAll(async () => {
