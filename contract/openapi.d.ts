@@ -264,6 +264,65 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/budget-alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what budgets have reached, newest first
+         * @description The last 200, with whom they were told to.
+         */
+        get: operations["listBudgetAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List budgets, by name */
+        get: operations["listBudgets"];
+        put?: never;
+        /**
+         * Make a budget
+         * @description Compared with the costs of the month, before credits, once a minute.
+         */
+        post: operations["createBudget"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/budgets/{budgetName}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a budget */
+        get: operations["getBudget"];
+        put?: never;
+        post?: never;
+        /** Delete a budget, with its alerts */
+        delete: operations["deleteBudget"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/capacity-groups": {
         parameters: {
             query?: never;
@@ -1313,6 +1372,63 @@ export interface components {
             /** @description Whom Stripe bills, where invoices are handed to Stripe. Null: this tenant’s are not. */
             stripeCustomer: string | null;
         };
+        Budget: {
+            id: string;
+            name: string;
+            /** @description A month, in the tenant’s currency. */
+            amount: string;
+            /** @description Once all of it is spent, no new tasks of its scope are taken until the month is over. Running ones go on. */
+            stopsNewWork: boolean;
+            emails: string[];
+            /** @description What it counts: usage that fits all that is given. Empty: everything of the tenant. */
+            scope: {
+                /** @description `family`, or `family:revision`. */
+                definition?: string;
+                /** @description Name of a service or job. */
+                group?: string;
+                /** @description Who submitted it. */
+                user?: string;
+                tag?: {
+                    key: string;
+                    value: string;
+                };
+            };
+            thresholds: number[];
+            webhookUrl: string | null;
+            /** @description It stops new work at the moment. */
+            exhausted: boolean;
+            /** Format: date-time */
+            createdAt: string;
+        };
+        BudgetAlert: {
+            id: string;
+            budget: string;
+            /**
+             * Format: date-time
+             * @description Its beginning.
+             */
+            month: string;
+            threshold: number;
+            spent: string;
+            amount: string;
+            /** Format: date-time */
+            at: string;
+            deliveries: {
+                /** @enum {string} */
+                kind: "webhook" | "email";
+                target: string;
+                attempts: number;
+                deliveredAt: string | null;
+                /** @description What went wrong the last time. */
+                failure: string | null;
+            }[];
+        };
+        BudgetAlertList: {
+            items: components["schemas"]["BudgetAlert"][];
+        };
+        BudgetList: {
+            items: components["schemas"]["Budget"][];
+        };
         Buyer: {
             name: string;
             address: string[];
@@ -1585,6 +1701,50 @@ export interface components {
              * @enum {string}
              */
             role?: "owner" | "developer" | "viewer";
+        };
+        CreateBudget: {
+            name: string;
+            /** @description A month, in the tenant’s currency. */
+            amount: string;
+            /**
+             * @description Once all of it is spent, no new tasks of its scope are taken until the month is over. Running ones go on.
+             * @default false
+             */
+            stopsNewWork?: boolean;
+            /** @default [] */
+            emails?: string[];
+            /**
+             * @description What it counts: usage that fits all that is given. Empty: everything of the tenant.
+             * @default {}
+             */
+            scope?: {
+                /** @description `family`, or `family:revision`. */
+                definition?: string;
+                /** @description Name of a service or job. */
+                group?: string;
+                /** @description Who submitted it. */
+                user?: string;
+                tag?: {
+                    key: string;
+                    value: string;
+                };
+            };
+            /**
+             * @description In per cent of the amount. Each is told once a month.
+             * @default [
+             *       50,
+             *       80,
+             *       100
+             *     ]
+             */
+            thresholds?: number[];
+            /** @description Is sent each alert by POST, at least once. */
+            webhook?: {
+                /** Format: uri */
+                url: string;
+                /** @description Signs what is sent: Berth-Signature is `t=SECONDS,v1=HEX`, HMAC-SHA-256 of `SECONDS.BODY`. */
+                secret: string;
+            };
         };
         CreateCreditNote: {
             /** @description Your name for it, e.g. a ticket’s. Sending the same reference for the same invoice again makes no second one. */
@@ -4093,6 +4253,328 @@ export interface operations {
             };
             /** @description Something in the request is wrong; `field` says where. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listBudgetAlerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The alerts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetAlertList"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listBudgets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetList"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createBudget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateBudget"];
+            };
+        };
+        responses: {
+            /** @description The budget. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is taken. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getBudget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                budgetName: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The budget. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteBudget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                budgetName: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
