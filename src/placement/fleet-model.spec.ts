@@ -81,7 +81,7 @@ describe('the words of a task that waits', () => {
   };
   it.each([
     ['no hosts', [], 1, 1, 'there are no hosts'],
-    ['hosts that are away', [host('a', { state: 'unreachable' })], 1, 1, '1 host not active: unreachable or lost'],
+    ['hosts that are away', [host('a', { state: 'unreachable' })], 1, 1, '1 host not active: unreachable, lost, cordoned or draining'],
     ['more than any host has', [host('a')], 8000, 64, 'needs 8000m CPU; the largest host has 4000m CPU in all'],
     ['no slot', [host('a', { taskSlots: 0 })], 1, 1, 'every task slot is taken on 1 host'],
   ] as const)('%s', (_, hosts, cpu, memory, words) => {

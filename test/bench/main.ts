@@ -5,6 +5,7 @@
 import { findOrStartBerth } from './berth.js';
 import { run as billing } from './billing.js';
 import { benchBurst } from './burst.js';
+import { run as durable } from './durable.js';
 import { benchIdle } from './idle.js';
 import { benchNeighbours } from './neighbours.js';
 import { type BenchOptions, help, parseBenchOptions } from './options.js';
@@ -14,7 +15,7 @@ import { benchStart } from './start.js';
 
 const benches = { start: benchStart, burst: benchBurst, neighbours: benchNeighbours, idle: benchIdle };
 /** Benches of one part, with options of their own. */
-const parts: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { placement, packing, billing };
+const parts: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { placement, packing, durable, billing };
 
 async function main(options: BenchOptions): Promise<void> {
   if (process.getuid?.() !== 0) throw new Error('The benchmarks start containers, which needs root.');

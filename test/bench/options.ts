@@ -27,9 +27,11 @@ idle        what agent and keeper cost while many tasks sleep
 npm run bench -- placement [--hosts N] [--pairs N] [--seed N] [--json]
 npm run bench -- packing [--trace FILE] [--host-cores C] [--host-mem-gib M] [--defrag] [--seed N] [--json]
 npm run bench -- billing [--records N] [--tenants N] [--json]
+npm run bench -- durable [--agents N] [--tasks N] [--seconds N] [--idle-agents N] [--json]
 
 placement   how many decisions a second the placement engine makes
 packing     how many hosts it needs, beside other rules
+durable     how many tasks a second the whole control plane takes to “running”, with PostgreSQL and simulated agents
 billing     how fast usage is taken in, cost is told and a month is closed
 
 Options of start, burst, neighbours and idle:
