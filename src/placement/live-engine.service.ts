@@ -11,11 +11,14 @@ import { FleetModel } from './fleet-model.js';
 
 /** Tasks' rules and sizes are tenants' to choose: shapes that nobody uses any more are let go by beginning anew. */
 const shapesAtMost = 20_000;
+/** Even what is wrong in the model for a reason that nobody thought of is right again after this. */
+const readAllAgainMs = 300_000;
 
 @Injectable()
 export class LiveEngine {
   private model: FleetModel | null = null;
   private frontier: Frontier = '0';
+  private loadedAtMs = 0;
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -51,7 +54,7 @@ export class LiveEngine {
 
   private async upToDate(ownEpoch: number | null): Promise<FleetModel> {
     const { model } = this;
-    if (model && model.shapes.count <= shapesAtMost) {
+    if (model && model.shapes.count <= shapesAtMost && performance.now() - this.loadedAtMs < readAllAgainMs) {
       const changes = await readFleetChanges(this.db, this.frontier, ownEpoch);
       if (model.takes(changes)) {
         model.apply(changes, nowS());
@@ -68,6 +71,7 @@ export class LiveEngine {
     const model = new FleetModel(fleet.capacityGroups);
     model.apply(fleet, nowS());
     this.model = model;
+    this.loadedAtMs = performance.now();
     this.frontier = fleet.frontier;
     const seconds = endTimer();
     this.logger.info({ hosts: model.hosts.size, tasks: model.heldCount, pending: model.pending.size, seconds }, 'the fleet was read');

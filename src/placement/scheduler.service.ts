@@ -79,7 +79,8 @@ export class Scheduler implements OnModuleInit, OnModuleDestroy {
       if (!batch) return this.leadership.stepDown();
       endTimer();
       this.handOver(lease.epoch, batch);
-      more = batch.decided > 0;
+      // What is refused altogether would be again: a signal or the timer will tell when to look next.
+      more = batch.assignments.length + batch.evicted.tasks.length > 0;
       if (more) batchTasks.observe(batch.decided);
     }
     await this.explain();
