@@ -210,16 +210,22 @@ describe('berth invoices', () => {
   };
   beforeAll(() => run(process.execPath, [join(cliFolder, 'bundle.mjs')]));
 
-  it('lists, shows and saves', async () => {
+  it('lists and shows them', { timeout: 180_000 }, async () => {
     expect(await cli('invoices', 'ls')).toMatch(/INV-000001 .* closed .* 3\.96 USD/);
     expect(await cli('invoices', 'show', 'INV-000001', '--by', 'dimension')).toMatch(
       /Total +3\.96 USD[\s\S]*cpu +usage +cpu +100 vCPU-hour +0\.03 +3/,
     );
+  });
+
+  it('saves them as files', { timeout: 180_000 }, async () => {
     const target = join(tmpdir(), `berth-${randomUUID()}.pdf`);
     await cli('invoices', 'pdf', 'INV-000001', '--file', target);
     expect((await readFile(target)).subarray(0, 5).toString()).toBe('%PDF-');
     await rm(target);
     expect(await cli('invoices', 'focus', 'INV-000001', '--file', '-')).toMatch(/^BilledCost,/);
+  });
+
+  it('proves one, for the operator', { timeout: 180_000 }, async () => {
     expect(await cli('billing', 'verify', closed.id)).toMatch(/The same 2 lines/);
   });
 });

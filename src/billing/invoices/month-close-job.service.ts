@@ -13,7 +13,7 @@ export const closeJob = 'close-months';
 const everyMs = 600_000;
 const tenantsAtOnce = 500;
 /** Tenants closed at the same time: while one waits for the database, another computes. */
-const lanes = 2;
+const lanes = 4;
 const hourMs = 3_600_000;
 
 @Injectable()
