@@ -15,9 +15,9 @@ export function plannedOf({ run, durationSeconds, egressMiB }: QuoteRequest, def
     holding: {
       group: { definition: definition.family, group: null, tags: canonicalJson(run.tags), userOrKey: null },
       isolation: definition.isolation,
-      capacityTier: 'flex',
+      capacityTier: definition.capacityTier ?? 'flex',
       diskMiB: ephemeralStorageOf(definition as unknown as RegisteredSpec),
-      gpus: 0,
+      gpus: definition.gpus?.count ?? 0,
       addresses: definition.publishedPorts?.length ?? 0,
     },
   };
