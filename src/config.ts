@@ -43,6 +43,11 @@ const schema = z.object({
     .optional(),
   BERTH_PKI_DIR: z.string(),
   BERTH_MASTER_KEY_FILE: z.string().optional(),
+  BERTH_OLDER_MASTER_KEY_FILES: list.default([]),
+  BERTH_OIDC_ISSUER: z.url().optional(),
+  BERTH_OIDC_CLIENT_ID: z.string().min(1).default('berth'),
+  BERTH_OIDC_CLIENT_SECRET: z.string().min(1).optional(),
+  BERTH_TRUSTED_PROXIES: list.default([]),
   BERTH_OPERATOR_KEY: z.string().min(32).optional(),
   BERTH_DEFAULT_REGISTRY: z.string().default('127.0.0.1:7072'),
   BERTH_INSECURE_REGISTRIES: list.default(['127.0.0.1:7072']),
@@ -95,8 +100,11 @@ export type Config = Readonly<{
   roles: readonly (typeof roleNames)[number][];
   /** Name of this process among its equals; holder of leases. */
   replica: string;
-  /** `origins`: pages of other sites that may open WebSockets, as `https://console.example.com`. */
-  http: Readonly<{ host: string; port: number; requestsPerSecond: number; origins: readonly string[] }>;
+  /**
+   * `origins`: pages of other sites that may open WebSockets and use sessions, as `https://console.example.com`.
+   * `proxies`: addresses or networks whose X-Forwarded-For is believed.
+   */
+  http: Readonly<{ host: string; port: number; requestsPerSecond: number; origins: readonly string[]; proxies: readonly string[] }>;
   /** `directUrl`: where agents reach this replica and no other, while `url` may be a load balancer's. */
   /** Where the API is reached from outside; the issuer of tasks' identity tokens. */
   publicUrl: string;
@@ -104,6 +112,10 @@ export type Config = Readonly<{
   pkiDir: string;
   /** 32 bytes in base64, which open tenants' secrets. Null: `master.key` in `pkiDir`, made if it is missing. */
   masterKeyFile: string | null;
+  /** Where users can sign in beside with a password. Null: nowhere. */
+  oidc: Readonly<{ issuer: string; clientId: string; clientSecret: string | null }> | null;
+  /** Master keys of before, which open what is not wrapped anew yet. */
+  olderMasterKeyFiles: readonly string[];
   operatorKey: string | null;
   registry: Readonly<{ default: string; insecure: readonly string[]; authFile: string | null }>;
   network: Readonly<{
@@ -151,6 +163,10 @@ function logStoreOf(e: z.output<typeof schema>): LogStoreConfig | null {
   return Object.freeze({ kind: 's3', bucket, prefix: path.map((part) => `${part}/`).join(''), region, endpoint });
 }
 
+function oidcOf({ BERTH_OIDC_ISSUER: issuer, BERTH_OIDC_CLIENT_ID: clientId, BERTH_OIDC_CLIENT_SECRET: secret }: z.output<typeof schema>) {
+  return issuer === undefined ? null : Object.freeze({ issuer, clientId, clientSecret: secret ?? null });
+}
+
 /** @throws Error with one line for each bad variable. */
 export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
   const parsed = schema.safeParse(env);
@@ -169,6 +185,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
       port: e.BERTH_HTTP_PORT,
       requestsPerSecond: e.BERTH_RATE_LIMIT_PER_SECOND,
       origins: Object.freeze(e.BERTH_ALLOWED_ORIGINS),
+      proxies: Object.freeze(e.BERTH_TRUSTED_PROXIES),
     }),
     publicUrl: e.BERTH_PUBLIC_URL ?? `http://${e.BERTH_HTTP_HOST}:${e.BERTH_HTTP_PORT}`,
     gateway: Object.freeze({
@@ -179,7 +196,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     }),
     pkiDir: e.BERTH_PKI_DIR,
     masterKeyFile: e.BERTH_MASTER_KEY_FILE ?? null,
+    olderMasterKeyFiles: Object.freeze(e.BERTH_OLDER_MASTER_KEY_FILES),
     operatorKey: e.BERTH_OPERATOR_KEY ?? null,
+    oidc: oidcOf(e),
     registry: Object.freeze({
       default: e.BERTH_DEFAULT_REGISTRY,
       insecure: Object.freeze(e.BERTH_INSECURE_REGISTRIES),
@@ -221,6 +240,7 @@ export function describeConfig(config: Config): string {
     operatorKey: config.operatorKey ? '***' : null,
     alerts: { ...config.alerts, smtpUrl: mask(config.alerts.smtpUrl) },
     invoices: { ...config.invoices, stripe: config.invoices.stripe && { ...config.invoices.stripe, key: '***' } },
+    oidc: config.oidc && { ...config.oidc, clientSecret: config.oidc.clientSecret ? '***' : null },
   };
   return JSON.stringify(shown, null, 2);
 }

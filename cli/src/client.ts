@@ -16,17 +16,15 @@ export class Unreachable extends Failure {}
 interface ClientOptions {
   /** How long to go on trying when Berth does not answer or says 503. 0: fail at once. */
   readonly patienceMs?: number;
-  readonly as?: 'tenant' | 'operator';
+  /** `nobody`: for signing in. */
+  readonly as?: 'tenant' | 'operator' | 'nobody';
 }
 
 export type Api = ReturnType<typeof connect>;
 
 /** @throws Failure when the context has no key for this role. */
 export function connect(context: Context, { patienceMs = 0, as = 'tenant' }: ClientOptions = {}) {
-  const key = as === 'operator' ? (context.operatorKey ?? context.apiKey) : (context.apiKey ?? context.operatorKey);
-  if (key === null)
-    throw new Failure(`There is no key for ${context.url}.`, { hint: 'Set BERTH_API_KEY, or put apiKey into the context.' });
-  const headers = { Authorization: `Bearer ${key}`, 'User-Agent': 'berth-cli' };
+  const headers = { ...(as === 'nobody' ? {} : authorization(context, as)), 'User-Agent': 'berth-cli' };
   const send = (request: Request) => persist(request, patienceMs, context.url);
   const typed = createClient<paths>({ baseUrl: context.url, headers, fetch: send });
   return {
@@ -56,6 +54,12 @@ export function connect(context: Context, { patienceMs = 0, as = 'tenant' }: Cli
       return parseEvents(response.body as unknown as AsyncIterable<Uint8Array>);
     },
   };
+}
+
+function authorization(context: Context, as: 'tenant' | 'operator'): { Authorization: string } {
+  const key = as === 'operator' ? (context.operatorKey ?? context.apiKey) : (context.apiKey ?? context.operatorKey);
+  if (key === null) throw new Failure(`There is no key for ${context.url}.`, { hint: 'Sign in with "berth login", or set BERTH_API_KEY.' });
+  return { Authorization: `Bearer ${key}` };
 }
 
 /** The data of an answer. @throws Failure with what the API said when it refused. */

@@ -32,7 +32,9 @@ export function usage(message: string, hint?: string): Failure {
 }
 
 const hints: Partial<Record<ErrorCode, string>> = {
-  unauthenticated: 'See which key is used with "berth context ls"; BERTH_API_KEY overrides it.',
+  unauthenticated: 'Sign in with "berth login". "berth context ls" shows which key is used; BERTH_API_KEY overrides it.',
+  quota_exceeded: '"berth quota" shows what is used and allowed.',
+  launch_rate_exceeded: '"berth quota" shows what is used and allowed.',
   forbidden: 'Operators need operatorKey in the context, or BERTH_OPERATOR_KEY.',
   unknown_image: '"berth images" lists what the bundled registry has.',
   ambiguous_id: 'Type more of the id; "berth ps -a" shows them.',

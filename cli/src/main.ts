@@ -6,6 +6,7 @@ import { describeFailure } from './failure.js';
 import { markCommand } from './run-request.js';
 import { note } from './terminal.js';
 import { verbFirst } from './verb-first.js';
+import { addAudit } from './verbs/audit.js';
 import { addBilling } from './verbs/billing.js';
 import { addBudget } from './verbs/budget.js';
 import { addCapacityGroup } from './verbs/capacity-group.js';
@@ -23,14 +24,19 @@ import { addHosts } from './verbs/hosts.js';
 import { addImages } from './verbs/images.js';
 import { addInspect } from './verbs/inspect.js';
 import { addInvoices } from './verbs/invoices.js';
+import { addKeys } from './verbs/keys.js';
 import { addKill } from './verbs/kill.js';
+import { addLogin } from './verbs/login.js';
+import { addLogout } from './verbs/logout.js';
 import { addLogs } from './verbs/logs.js';
 import { addPortForward } from './verbs/port-forward.js';
 import { addPs } from './verbs/ps.js';
+import { addQuota } from './verbs/quota.js';
 import { addResize } from './verbs/resize.js';
 import { addRun } from './verbs/run.js';
 import { addStats } from './verbs/stats.js';
 import { addStop } from './verbs/stop.js';
+import { addUsers } from './verbs/users.js';
 import { addVersion } from './verbs/version.js';
 import { addVolume } from './verbs/volume.js';
 
@@ -39,6 +45,8 @@ const inOrderOfHelp = [
   ...[addExec, addCp, addPortForward],
   ...[addStats, addResize, addFreeze, addThaw, addKill],
   ...[addDefine, addDefinitions, addImages, addVolume, addHosts, addHost, addCapacityGroup, addBilling, addContext, addVersion],
+  ...[addDefine, addDefinitions, addImages, addHosts, addHost, addContext, addVersion],
+  ...[addLogin, addLogout, addUsers, addKeys, addQuota, addAudit],
 ];
 
 const program = new Command('berth')

@@ -60,3 +60,29 @@ function onceEach(print: (text: string) => void): (text: string) => void {
     last = text;
   };
 }
+
+/** Asks for a secret without showing it; without a terminal it is the first line of stdin. */
+export async function askSecret(what: string): Promise<string> {
+  if (process.stdin.isTTY) process.stderr.write(`${what}: `);
+  const { stdin } = process;
+  if (stdin.isTTY) stdin.setRawMode(true);
+  try {
+    return await firstLine();
+  } finally {
+    if (stdin.isTTY) stdin.setRawMode(false);
+    if (stdin.isTTY) process.stderr.write('\n');
+    stdin.pause();
+  }
+}
+
+async function firstLine(): Promise<string> {
+  let text = '';
+  for await (const chunk of process.stdin.iterator({ destroyOnReturn: false })) {
+    for (const character of String(chunk)) {
+      if (character === '\r' || character === '\n' || character === '\u0004') return text;
+      if (character === '\u0003') process.exit(130);
+      text = character === '\u007f' ? text.slice(0, -1) : text + character;
+    }
+  }
+  return text;
+}

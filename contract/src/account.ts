@@ -1,4 +1,4 @@
-// Tenants and their API keys, as the operator makes them.
+// Tenants and roles, and what every answer of the API has in common.
 import { z } from 'zod';
 import { limits } from './sizes.js';
 
@@ -15,27 +15,6 @@ export const createTenantSchema = z
 
 export const tenantSchema = z.object({ id: z.string(), name: z.string(), createdAt: z.iso.datetime() }).meta({ id: 'Tenant' });
 export type Tenant = z.output<typeof tenantSchema>;
-
-export const createApiKeySchema = z
-  .strictObject({ name: z.string().min(1).max(63), role: z.enum(tenantRoles).default('developer') })
-  .meta({ id: 'CreateApiKey' });
-
-export const apiKeySchema = z
-  .object({
-    id: z.string(),
-    name: z.string(),
-    role: z.enum(tenantRoles),
-    prefix: z.string(),
-    createdAt: z.iso.datetime(),
-    revokedAt: z.iso.datetime().nullable(),
-  })
-  .meta({ id: 'ApiKey' });
-
-export const createdApiKeySchema = apiKeySchema
-  .extend({ secret: z.string().describe('The key itself. Shown only now; Berth keeps its hash.') })
-  .meta({ id: 'CreatedApiKey' });
-export type ApiKey = z.output<typeof apiKeySchema>;
-export type CreatedApiKey = z.output<typeof createdApiKeySchema>;
 
 export const problemSchema = z
   .object({
@@ -57,13 +36,3 @@ export type PageQuery = z.output<typeof pageQuerySchema>;
 export function pageSchema<T extends z.ZodType>(item: T, id: string) {
   return z.object({ items: z.array(item), nextCursor: z.string().nullable() }).meta({ id });
 }
-
-/** Who a key belongs to, as the key's holder sees it. */
-export const whoamiSchema = z
-  .object({
-    role: z.enum(roles),
-    keyId: z.string(),
-    tenant: z.object({ id: z.string(), name: z.string() }).nullable().describe('Null for the operator.'),
-  })
-  .meta({ id: 'Whoami' });
-export type Whoami = z.output<typeof whoamiSchema>;

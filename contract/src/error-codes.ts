@@ -67,6 +67,36 @@ export const errorCodes = {
     message: 'The host {host} is lost and its tasks are given up. Remove it, or start its agent again.',
   },
   forbidden: { status: 403, retry: false, message: 'This key may not {action}. Use a key with the role {role}.' },
+  out_of_scope: {
+    status: 403,
+    retry: false,
+    message: 'This key’s scopes are {scopes}, and {action} needs {scope}. Use a key that has it.',
+  },
+  not_signed_in: { status: 403, retry: false, message: 'This is for people who have signed in; an API key has no {what}.' },
+  bad_login: { status: 401, retry: false, message: 'There is no user with this e-mail address and password.' },
+  no_membership: { status: 403, retry: false, message: '{email} is no member of {tenant}. Ask one of its owners for an invitation.' },
+  bad_invitation: { status: 422, retry: false, message: 'This invitation is unknown, used, withdrawn or expired. Ask for a new one.' },
+  login_throttled: { status: 429, retry: true, message: 'Too many attempts to sign in. Try again in {seconds} s.' },
+  sign_in_failed: { status: 401, retry: false, message: 'The identity provider’s answer could not be used: {detail}. Sign in again.' },
+  no_identity_provider: {
+    status: 404,
+    retry: false,
+    message: 'No identity provider is set up here. Sign in with e-mail address and password.',
+  },
+  last_owner: { status: 409, retry: false, message: '{email} is the last owner. Make somebody else an owner first.' },
+  key_not_valid: { status: 409, retry: false, message: 'The API key {id} is revoked or has expired. Make a new one.' },
+  quota_exceeded: {
+    status: 409,
+    retry: false,
+    message:
+      'The quota for {what} is {limit} {unit}, of which {used} are used; this needs {wanted} more. Free some, or ask the operator for more.',
+  },
+  launch_rate_exceeded: {
+    status: 429,
+    retry: true,
+    message:
+      'The quota is {limit} tasks a minute; {left} can be started now, and this starts {wanted}. Try again in {seconds} s, or start fewer.',
+  },
   not_found: { status: 404, retry: false, message: 'There is no {what} {id} here.' },
   route_not_found: { status: 404, retry: false, message: 'There is no {method} {path}. See /docs for what there is.' },
   method_not_allowed: { status: 405, retry: false, message: '{path} does not take {method}. See /docs for what it takes.' },
@@ -104,7 +134,7 @@ export const errorCodes = {
   too_many: { status: 409, retry: false, message: 'There are {limit} {what} already, which is the most. Delete one first.' },
   log_expired: { status: 410, retry: false, message: 'The log of this task was kept for {days} days after its end, and has been removed.' },
   ambiguous_id: { status: 409, retry: false, message: '{id} fits more than one {what}. Type more of it.' },
-  rate_limited: { status: 429, retry: true, message: 'Too many requests. Try again in {seconds} s.' },
+  rate_limited: { status: 429, retry: true, message: 'Too many {what}. Try again in {seconds} s.' },
   unavailable: {
     status: 503,
     retry: true,

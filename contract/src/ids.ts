@@ -10,6 +10,7 @@ export type TaskId = Branded<string, 'TaskId'>;
 export type TaskDefinitionId = Branded<string, 'TaskDefinitionId'>;
 export type HostId = Branded<string, 'HostId'>;
 export type ApiKeyId = Branded<string, 'ApiKeyId'>;
+export type UserId = Branded<string, 'UserId'>;
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 

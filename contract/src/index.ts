@@ -1,6 +1,8 @@
 // The contract's only entry: what the API, the agent, the CLI and the console agree on.
 export * from './account.js';
 export * from './adjust.js';
+export * from './api-key.js';
+export * from './audit.js';
 export * from './billing-details.js';
 export * from './budget.js';
 export * from './capabilities.js';
@@ -26,7 +28,9 @@ export * from './log-format.js';
 export * from './network.js';
 export * from './nfs.js';
 export * from './placement.js';
+export * from './quota.js';
 export * from './restart-policy.js';
+export * from './scope.js';
 export * from './secret.js';
 export * from './security-group.js';
 export * from './signals.js';
@@ -41,5 +45,6 @@ export * from './sysctls.js';
 export * from './task.js';
 export * from './task-definition.js';
 export * from './task-state.js';
+export * from './user.js';
 export * from './volume.js';
 export * from './wire.js';

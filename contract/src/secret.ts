@@ -109,3 +109,18 @@ export function parseSecretReference(reference: string): { name: string; version
   const [name = '', version] = reference.split(':');
   return { name, version: version === undefined ? null : Number(version) };
 }
+
+export const dataKeyRotatedSchema = z
+  .object({
+    keyVersion: z.int().describe('Of the key that seals from now on.'),
+    resealed: z.int().describe('How many values were sealed anew.'),
+    deletedKeys: z.int().describe('How many keys of before seal nothing any more, and were destroyed.'),
+  })
+  .meta({ id: 'DataKeyRotated' });
+
+export const masterKeyRewrappedSchema = z
+  .object({
+    masterKeyId: z.string().describe('Of the current master key.'),
+    rewrapped: z.int().describe('How many data keys were wrapped anew.'),
+  })
+  .meta({ id: 'MasterKeyRewrapped' });

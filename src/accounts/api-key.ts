@@ -18,7 +18,18 @@ export function hashApiKey(key: string): Buffer {
   return createHash('sha256').update(key).digest();
 }
 
-/** The key in `Authorization: Bearer KEY` (RFC 6750; the scheme's case does not matter). */
-export function bearerOf(header: string | undefined): string | null {
-  return /^bearer +([\x21-\x7e]{1,512}) *$/i.exec(header ?? '')?.[1] ?? null;
+/** As AWS' access key ids: 20 capital letters and digits. @param random at least 16 random bytes. */
+export function formatAccessKeyId(random: Buffer): string {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+  return `BRTH${[...random.subarray(0, 16)].map((byte) => alphabet[byte % alphabet.length]).join('')}`;
+}
+
+/** 40 characters, as AWS' secret access keys. @param random at least 30 random bytes. */
+export function formatSecretAccessKey(random: Buffer): string {
+  return random.subarray(0, 30).toString('base64');
+}
+
+/** When the key that takes another's place expires, if nothing is said: it lives as long as that one was to live. */
+export function expiryOfNext(previous: { createdAt: Date; expiresAt: Date | null }, nowMs: number): Date | null {
+  return previous.expiresAt && new Date(nowMs + previous.expiresAt.getTime() - previous.createdAt.getTime());
 }

@@ -1,6 +1,5 @@
 // The door for WebSockets of the API: which paths there are, which pages may open one, who calls, and how often. A refusal
 // is an ordinary answer of HTTP, with a body as everywhere.
-
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -13,11 +12,8 @@ import type { Config } from '../config.js';
 import { CONFIG, LOGGER } from '../db/db.module.js';
 import { ApiError } from '../errors.js';
 import { knownError, problemOf, retryAfterOf } from '../http/problem.js';
-import { bearerOf } from './api-key.js';
-import { Authenticator } from './authenticator.service.js';
 import type { Caller } from './caller.js';
-import { RequestLimit } from './request-limit.service.js';
-import { mayCall } from './roles.js';
+import { SocketAccess, type Visit } from './socket-access.service.js';
 
 export interface SocketRequest {
   /** The path's parts that the pattern names. */
@@ -47,8 +43,7 @@ export class SocketDoor implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(CONFIG) private readonly config: Config,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(HttpAdapterHost) private readonly adapter: HttpAdapterHost,
-    @Inject(Authenticator) private readonly authenticator: Authenticator,
-    @Inject(RequestLimit) private readonly limit: RequestLimit,
+    @Inject(SocketAccess) private readonly access: SocketAccess,
   ) {}
 
   /** @param path with named groups: `^/v1/tasks/(?<taskId>[^/]+)/forward$`. */
@@ -70,39 +65,30 @@ export class SocketDoor implements OnApplicationBootstrap, OnModuleDestroy {
   private async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const broken = () => socket.destroy();
     socket.on('error', broken);
+    let visit: Visit | null = null;
     try {
-      const take = await this.admit(request);
+      const { pathname, searchParams } = new URL(request.url ?? '/', 'http://berth.invalid');
+      visit = this.access.visit(request, pathname);
+      const take = await this.admit(request, pathname, searchParams, visit);
       socket.off('error', broken);
+      visit.end(101);
       this.sockets.handleUpgrade(request, socket, head, take);
     } catch (error) {
-      this.refuse(socket, error);
+      visit?.end(this.refuse(socket, error, visit.requestId));
+      if (!visit) this.refuse(socket, error, randomUUID());
     }
   }
 
-  private async admit(request: IncomingMessage): Promise<(socket: WebSocket) => void> {
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://berth.invalid');
-    requireSameOrigin(request, this.config.http.origins);
+  private async admit(request: IncomingMessage, path: string, query: URLSearchParams, visit: Visit): Promise<(socket: WebSocket) => void> {
     for (const { pattern, handler } of this.routes) {
-      const match = pattern.exec(pathname);
-      if (match) {
-        const caller = (role: Role) => this.callerOf(request, role, pathname);
-        return handler({ params: { ...match.groups }, query: searchParams, token: tokenOf(request), caller });
-      }
+      const match = pattern.exec(path);
+      if (match) return handler({ params: { ...match.groups }, query, token: tokenOf(request), caller: (role) => visit.caller(role) });
     }
-    throw new ApiError('route_not_found', { method: 'WebSocket', path: pathname.slice(0, 200) });
+    throw new ApiError('route_not_found', { method: 'WebSocket', path: path.slice(0, 200) });
   }
 
-  private async callerOf(request: IncomingMessage, role: Role, path: string): Promise<Caller> {
-    const key = bearerOf(request.headers.authorization);
-    const caller = key === null ? null : await this.authenticator.callerOf(key);
-    await this.limit.spend(caller ? `key:${caller.keyId}` : `ip:${request.socket.remoteAddress ?? ''}`);
-    if (!caller) throw new ApiError('unauthenticated');
-    if (!mayCall(role, caller.role)) throw new ApiError('forbidden', { action: `open ${path.slice(0, 200)}`, role });
-    return caller;
-  }
-
-  private refuse(socket: Duplex, thrown: unknown): void {
-    const requestId = randomUUID();
+  /** @returns the status. */
+  private refuse(socket: Duplex, thrown: unknown, requestId: string): number {
     const error = knownError(thrown) ?? new ApiError('internal', {}, { cause: thrown });
     if (error.code === 'internal') this.logger.error({ requestId, err: thrown }, 'a WebSocket could not be opened');
     const body = JSON.stringify(problemOf(error, requestId));
@@ -116,15 +102,8 @@ export class SocketDoor implements OnApplicationBootstrap, OnModuleDestroy {
       ...(error.status === 401 ? ['WWW-Authenticate: Bearer'] : []),
     ];
     socket.end(`${headers.join('\r\n')}\r\n\r\n${body}`);
+    return error.status;
   }
-}
-
-/** A browser names the page that opens a socket, and any page may try: only ours, and those the operator allows, may. */
-function requireSameOrigin({ headers }: IncomingMessage, allowed: readonly string[]): void {
-  const { origin, host } = headers;
-  if (origin === undefined || allowed.includes(origin)) return;
-  if (URL.canParse(origin) && new URL(origin).host === host) return;
-  throw new ApiError('bad_origin', { origin: origin.slice(0, 100) });
 }
 
 function tokenOf({ headers }: IncomingMessage): string | null {

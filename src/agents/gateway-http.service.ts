@@ -122,7 +122,7 @@ export class GatewayHttp {
 
 async function spend(limiter: RateLimiterMemory, key: string): Promise<void> {
   await limiter.consume(key).catch(() => {
-    throw new ApiError('rate_limited', { seconds: 5 }, { retryAfterSeconds: 5 });
+    throw new ApiError('rate_limited', { what: 'requests', seconds: 5 }, { retryAfterSeconds: 5 });
   });
 }
 

@@ -25,7 +25,8 @@ export class OpenStreams implements BeforeApplicationShutdown {
   begin(keyId: string): { signal: AbortSignal; done: () => void; abort: () => void } {
     if (this.stopping) throw new ApiError('unavailable', { what: 'this replica, which is restarting,' });
     const ofKey = [...this.open.values()].filter((one) => one === keyId).length;
-    if (ofKey >= streamsPerKey) throw new ApiError('rate_limited', { seconds: 5 }, { retryAfterSeconds: 5 });
+    if (ofKey >= streamsPerKey)
+      throw new ApiError('rate_limited', { what: `open streams (a key may have ${streamsPerKey})`, seconds: 5 }, { retryAfterSeconds: 5 });
     const controller = new AbortController();
     this.open.set(controller, keyId);
     return { signal: controller.signal, done: () => this.open.delete(controller), abort: () => controller.abort() };

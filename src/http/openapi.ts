@@ -21,6 +21,11 @@ export function buildOpenApi(app: INestApplication): OpenAPIObject {
     .setVersion('1')
     .setDescription('Runs containers on your own Linux machines. Every error is `{code, message, field?, requestId}`.')
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key, e.g. berth_….' }, 'apiKey')
+    .addCookieAuth(
+      'berth_session',
+      { type: 'apiKey', in: 'cookie', description: 'Of POST /v1/sessions; over https it is __Host-berth_session.' },
+      'session',
+    )
     .build();
   const document = SwaggerModule.createDocument(app, config, {
     standardSchemaConverter: toJsonSchema,
@@ -60,8 +65,8 @@ function tidy({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodType; jsonSchem
 
 /** What every operation can answer, said in one place: it follows from its path and what it takes. */
 function complete(path: string, operation: Operation): void {
-  const secured = path.startsWith('/v1/');
-  operation.security = secured ? [{ apiKey: [] }] : [];
+  const secured = path.startsWith('/v1/') && !('x-public' in operation);
+  operation.security = secured ? [{ apiKey: [] }, { session: [] }] : [];
   const failures = secured ? failuresOf(path, operation) : {};
   for (const [status, description] of Object.entries(failures)) operation.responses[status] ??= { description };
   for (const [status, response] of Object.entries(operation.responses)) {

@@ -31,6 +31,7 @@ export function newServer(config: Config): FastifyAdapter {
     connectionTimeout: 0,
     forceCloseConnections: 'idle',
     genReqId,
+    trustProxy: config.http.proxies.length > 0 ? [...config.http.proxies] : false,
     // Ids are checked by whoever looks them up; node's limit of 16 KiB for all headers is the bound.
     routerOptions: { maxParamLength: 16_384 },
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => sendProblem(reply, badUrl(error), String(request.id)),

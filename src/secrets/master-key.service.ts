@@ -1,5 +1,4 @@
-// The key above all keys, from a file that only the control plane can read. What wraps a tenant's data key is behind
-// two verbs, so that a key service can take this one's place.
+// A key above all keys, from a file that only the control plane can read: it wraps tenants' data keys.
 import { createHash, randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';

@@ -5,19 +5,38 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DataKeys } from './data-keys.service.js';
 import { nonceBytes, open, seal } from './envelope.js';
 
+const versionBytes = 4;
+
+export interface Sealed {
+  readonly sealed: Buffer;
+  /** Version of the tenant's data key that sealed it. */
+  readonly keyVersion: number;
+}
+
 @Injectable()
 export class SecretBox {
   constructor(@Inject(DataKeys) private readonly keys: DataKeys) {}
 
-  async seal(tenantId: TenantId, secretId: string, version: number, value: Buffer): Promise<Buffer> {
-    return seal(await this.keys.of(tenantId), randomBytes(nonceBytes), belongsTo(secretId, version), value);
+  /** @param place what it belongs to; it can be opened for nothing else */
+  async seal(tenantId: TenantId, place: string, value: Buffer): Promise<Sealed> {
+    const { version, key } = await this.keys.toSeal(tenantId);
+    return { sealed: seal(key, randomBytes(nonceBytes), place, value), keyVersion: version };
   }
 
-  async open(tenantId: TenantId, secretId: string, version: number, sealed: Buffer): Promise<Buffer> {
-    return open(await this.keys.of(tenantId), belongsTo(secretId, version), sealed);
+  async open(tenantId: TenantId, place: string, { sealed, keyVersion }: Sealed): Promise<Buffer> {
+    const { key } = await this.keys.toOpen(tenantId, keyVersion);
+    return open(key, place, sealed);
   }
-}
 
-function belongsTo(secretId: string, version: number): string {
-  return `secret/${secretId}/${version}`;
+  /** As `seal`, with the key's version in front of the sealed value: for a table without a column for it. */
+  async sealWhole(tenantId: TenantId, place: string, value: Buffer): Promise<Buffer> {
+    const { sealed, keyVersion } = await this.seal(tenantId, place, value);
+    const version = Buffer.alloc(versionBytes);
+    version.writeUInt32BE(keyVersion);
+    return Buffer.concat([version, sealed]);
+  }
+
+  async openWhole(tenantId: TenantId, place: string, whole: Buffer): Promise<Buffer> {
+    return this.open(tenantId, place, { keyVersion: whole.readUInt32BE(), sealed: whole.subarray(versionBytes) });
+  }
 }

@@ -9,6 +9,7 @@ import {
 } from '@berth/contract';
 import { Inject, Injectable } from '@nestjs/common';
 import { ApiError } from '../errors.js';
+import { placeOfSecret } from './places.js';
 import { SecretBox } from './secret-box.service.js';
 import { type Runner, SecretsStore } from './secrets.store.js';
 
@@ -50,7 +51,7 @@ export class SecretValues {
     for (const [place, { index, reference, tenantId }] of wishes.entries()) {
       const sealed = found[place];
       if (!sealed) continue;
-      const value = await this.box.open(tenantId as TenantId, sealed.secretId, sealed.version, sealed.sealed);
+      const value = await this.box.open(tenantId as TenantId, placeOfSecret(sealed.secretId, sealed.version), sealed);
       (values[index] as SecretValuesByReference)[reference] = value.toString('base64');
     }
     return values;

@@ -4,6 +4,7 @@ import type { CreateSecret, PageQuery, PutSecret, Secret, SecretWithValue, Tenan
 import { Inject, Injectable } from '@nestjs/common';
 import { ApiError, notFound } from '../errors.js';
 import { decodeCursor, type Page, pageOf } from '../http/cursor.js';
+import { placeOfSecret } from './places.js';
 import { SecretBox } from './secret-box.service.js';
 import { type SecretRow, SecretsStore } from './secrets.store.js';
 
@@ -17,8 +18,8 @@ export class SecretsService {
   /** @throws ApiError name_taken */
   async create(tenantId: TenantId, { name, description, sensitive, ...body }: CreateSecret): Promise<Secret> {
     const id = randomUUID();
-    const sealed = await this.box.seal(tenantId, id, 1, bytesOf(body));
-    const made = await this.store.insert(tenantId, { id, name, description, sensitive, sealed });
+    const box = await this.box.seal(tenantId, placeOfSecret(id, 1), bytesOf(body));
+    const made = await this.store.insert(tenantId, { id, name, description, sensitive, box });
     if (!made) throw new ApiError('name_taken', { what: 'secret', name }, { field: 'name' });
     return withoutId(made);
   }
@@ -27,7 +28,7 @@ export class SecretsService {
   async put(tenantId: TenantId, name: string, body: PutSecret): Promise<Secret> {
     for (;;) {
       const secret = await this.existing(tenantId, name);
-      const sealed = await this.box.seal(tenantId, secret.id, secret.version + 1, bytesOf(body));
+      const sealed = await this.box.seal(tenantId, placeOfSecret(secret.id, secret.version + 1), bytesOf(body));
       const next = await this.store.addVersion(secret.id, secret.version, sealed);
       // Else somebody was faster: theirs is the one before ours.
       if (next) return withoutId(next);
@@ -40,7 +41,7 @@ export class SecretsService {
     if (secret.sensitive) return { ...withoutId(secret), valueBase64: null };
     const [found] = await this.store.findSealed([{ tenantId, name, version: secret.version }]);
     if (!found) throw noSecret(name);
-    const value = await this.box.open(tenantId, found.secretId, found.version, found.sealed);
+    const value = await this.box.open(tenantId, placeOfSecret(found.secretId, found.version), found);
     return { ...withoutId(secret), valueBase64: value.toString('base64') };
   }
 

@@ -3,24 +3,19 @@ import type { Secret, TenantId } from '@berth/contract';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
+import type { Sealed } from './secret-box.service.js';
 
 /** The pool, or a transaction. */
 export type Runner = Pick<EntityManager, 'query'>;
-
-export interface WrappedKey {
-  readonly masterKeyId: string;
-  readonly wrapped: Buffer;
-}
 
 export interface SecretRow extends Secret {
   readonly id: string;
 }
 
 /** One version of one secret, sealed. */
-export interface SealedValue {
+export interface SealedValue extends Sealed {
   readonly secretId: string;
   readonly version: number;
-  readonly sealed: Buffer;
 }
 
 export interface Wish {
@@ -36,46 +31,31 @@ const columns = 'id, name, description, sensitive, newest_version, created_at, u
 export class SecretsStore {
   constructor(@InjectDataSource() private readonly database: DataSource) {}
 
-  async findDataKey(tenantId: TenantId): Promise<WrappedKey | null> {
-    const [row] = await this.database.query('SELECT master_key_id, wrapped FROM data_keys WHERE tenant_id = $1', [tenantId]);
-    return row ? { masterKeyId: row.master_key_id, wrapped: row.wrapped } : null;
-  }
-
-  /** @returns the tenant's key: this one, or the one that another replica has made first. */
-  async insertDataKey(tenantId: TenantId, masterKeyId: string, wrapped: Buffer): Promise<WrappedKey> {
-    const [row] = await this.database.query(
-      `INSERT INTO data_keys (tenant_id, master_key_id, wrapped) VALUES ($1, $2, $3)
-       ON CONFLICT (tenant_id) DO UPDATE SET tenant_id = data_keys.tenant_id RETURNING master_key_id, wrapped`,
-      [tenantId, masterKeyId, wrapped],
-    );
-    return { masterKeyId: row.master_key_id, wrapped: row.wrapped };
-  }
-
   /** @returns null when the name is taken. */
   async insert(
     tenantId: TenantId,
-    secret: { id: string; name: string; description: string; sensitive: boolean; sealed: Buffer },
+    secret: { id: string; name: string; description: string; sensitive: boolean; box: Sealed },
   ): Promise<SecretRow | null> {
     const rows = await this.database.query(
       `WITH made AS (
          INSERT INTO secrets (id, tenant_id, name, description, sensitive, newest_version) VALUES ($1, $2, $3, $4, $5, 1)
          ON CONFLICT (tenant_id, name) DO NOTHING RETURNING ${columns}
-       ), first AS (INSERT INTO secret_versions (secret_id, version, sealed) SELECT id, 1, $6 FROM made)
+       ), first AS (INSERT INTO secret_versions (secret_id, version, sealed, key_version) SELECT id, 1, $6, $7::int FROM made)
        SELECT * FROM made`,
-      [secret.id, tenantId, secret.name, secret.description, secret.sensitive, secret.sealed],
+      [secret.id, tenantId, secret.name, secret.description, secret.sensitive, secret.box.sealed, secret.box.keyVersion],
     );
     return rows[0] ? toSecret(rows[0]) : null;
   }
 
   /** Makes the version that comes after `previous`. @returns null if that is not the newest (any more). */
-  async addVersion(id: string, previous: number, sealed: Buffer): Promise<SecretRow | null> {
+  async addVersion(id: string, previous: number, { sealed, keyVersion }: Sealed): Promise<SecretRow | null> {
     const rows = await this.database.query(
       `WITH grown AS (
          UPDATE secrets SET newest_version = newest_version + 1, updated_at = now() WHERE id = $1 AND newest_version = $2
          RETURNING ${columns}
-       ), added AS (INSERT INTO secret_versions (secret_id, version, sealed) SELECT id, newest_version, $3 FROM grown)
+       ), added AS (INSERT INTO secret_versions (secret_id, version, sealed, key_version) SELECT id, newest_version, $3, $4::int FROM grown)
        SELECT * FROM grown`,
-      [id, previous, sealed],
+      [id, previous, sealed, keyVersion],
     );
     return rows[0] ? toSecret(rows[0]) : null;
   }
@@ -106,14 +86,19 @@ export class SecretsStore {
   /** In the order of the wishes, null for those that don't exist. */
   async findSealed(wishes: readonly Wish[]): Promise<(SealedValue | null)[]> {
     if (wishes.length === 0) return [];
-    const rows: { place: number; secret_id: string; version: number; sealed: Buffer }[] = await this.database.query(
-      `SELECT w.place::int, v.secret_id, v.version, v.sealed
+    const rows: { place: number; secret_id: string; version: number; sealed: Buffer; key_version: number }[] = await this.database.query(
+      `SELECT w.place::int, v.secret_id, v.version, v.sealed, v.key_version
        FROM unnest($1::uuid[], $2::text[], $3::int[]) WITH ORDINALITY AS w(tenant_id, name, version, place)
        JOIN secrets s ON s.tenant_id = w.tenant_id AND s.name = w.name
        JOIN secret_versions v ON v.secret_id = s.id AND v.version = coalesce(w.version, s.newest_version)`,
       columnsOf(wishes),
     );
-    const found = new Map(rows.map((row) => [row.place, { secretId: row.secret_id, version: row.version, sealed: row.sealed }]));
+    const found = new Map(
+      rows.map(({ place, secret_id: secretId, version, sealed, key_version: keyVersion }) => [
+        place,
+        { secretId, version, sealed, keyVersion },
+      ]),
+    );
     return wishes.map((_, index) => found.get(index + 1) ?? null);
   }
 

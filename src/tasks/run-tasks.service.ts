@@ -34,7 +34,7 @@ export class RunTasksService {
    * Makes `count` pending tasks. With a key that was used for the same request: the tasks made then, as they are now.
    * @param key of the header Idempotency-Key
    * @throws ApiError not_found, invalid_request, idempotency_conflict, unknown_image, registry_denied, registry_unavailable,
-   * unknown_security_group, unknown_secret, secrets_too_large, unknown_volume
+   * unknown_security_group, unknown_secret, secrets_too_large, unknown_volume, quota_exceeded, launch_rate_exceeded
    */
   async run(tenantId: TenantId, request: RunTasks, key: string | null): Promise<Task[]> {
     const use = key === null ? null : { key, requestHash: hashOf(request) };

@@ -1,9 +1,17 @@
 // The writes of POST /v1/tasks: any number of tasks, their first events and the idempotency key in one statement.
 import { randomUUID } from 'node:crypto';
-import type { DisruptionBudget, OnHostDrain, TaskId, TaskOverrides, TenantId } from '@berth/contract';
-import { Injectable } from '@nestjs/common';
+import {
+  type DisruptionBudget,
+  ephemeralStorageOf,
+  type OnHostDrain,
+  type TaskId,
+  type TaskOverrides,
+  type TenantId,
+} from '@berth/contract';
+import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
+import { QuotaSpending } from '../accounts/quota-spending.service.js';
 import type { Needs } from '../placement/fleet.js';
 
 export interface NewTasks {
@@ -37,7 +45,10 @@ export interface KeyUse {
 
 @Injectable()
 export class RunTasksStore {
-  constructor(@InjectDataSource() private readonly database: DataSource) {}
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    @Inject(QuotaSpending) private readonly quotas: QuotaSpending,
+  ) {}
 
   /** What a request with this key made before. */
   async findKey(tenantId: TenantId, key: string): Promise<{ requestHash: Buffer; taskIds: TaskId[] } | null> {
@@ -61,8 +72,12 @@ export class RunTasksStore {
     return rows.length > 0;
   }
 
-  /** @returns when the tasks were made, the same instant for all, and their security groups; those that there are not are left out. */
+  /**
+   * @returns when the tasks were made, the same instant for all, and their security groups; those that there are not are left out.
+   * @throws ApiError quota_exceeded, launch_rate_exceeded
+   */
   async insert(manager: EntityManager, tenantId: TenantId, tasks: NewTasks): Promise<Made> {
+    await this.quotas.spend(manager, tenantId, amountsOf(tasks), tasks.ids.length);
     const rows = await manager.query(
       // The lock keeps the groups until the tasks in them can be seen.
       `WITH groups AS (
@@ -103,4 +118,11 @@ export class RunTasksStore {
     );
     return { createdAt: rows[0].created_at, securityGroups: rows[0].groups };
   }
+}
+
+/** What the tasks hold together. */
+function amountsOf({ ids, cpuMillis, memoryMiB, needs }: NewTasks) {
+  const count = ids.length;
+  const diskMiB = ephemeralStorageOf({ ephemeralStorageMiB: needs.diskMiB });
+  return { tasks: count, cpuMillis: count * cpuMillis, memoryMiB: count * memoryMiB, diskMiB: count * diskMiB };
 }

@@ -39,7 +39,7 @@ export class TaskAdjustments {
   /**
    * @returns the task with its new size, or with `adjustment` pending when the host did not answer within 8 s: it does
    * it as soon as it can.
-   * @throws ApiError not_found, task_not_running, no_room, adjustment_refused, invalid_request for less than a container's
+   * @throws ApiError not_found, task_not_running, no_room, quota_exceeded, adjustment_refused, invalid_request for less than a container's
    * own limit
    */
   async resize(tenantId: TenantId, id: string, size: ResizeTask): Promise<Task> {

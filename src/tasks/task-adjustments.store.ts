@@ -1,9 +1,10 @@
 // SQL of wishes about running tasks. Room on the host is taken in the same transaction, behind the lock of the host's row:
 // placement takes that lock, too, and finds the host's `room_version` changed.
 import type { HostId, TaskId, TenantId } from '@berth/contract';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
+import { QuotaSpending } from '../accounts/quota-spending.service.js';
 import { holdsCapacity } from '../db/holding.js';
 import { type Adjustable, nextWish, type Wish, wishOf } from './adjustment.js';
 import { type HostRoom, type Shortage, shortageOf } from './host-room.js';
@@ -20,9 +21,12 @@ type LockedTask = Adjustable & { readonly host_id: HostId; readonly desired_stat
 
 @Injectable()
 export class TaskAdjustmentsStore {
-  constructor(@InjectDataSource() private readonly database: DataSource) {}
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    @Inject(QuotaSpending) private readonly quotas: QuotaSpending,
+  ) {}
 
-  /** Writes the wish with its event, or nothing. The task must be the tenant's. */
+  /** Writes the wish with its event, or nothing. The task must be the tenant's. @throws ApiError quota_exceeded */
   wish(
     tenantId: TenantId,
     id: TaskId,
@@ -39,6 +43,10 @@ export class TaskAdjustmentsStore {
       const holds = { cpuMillis: task.cpu_millis, memoryMiB: task.memory_mib };
       const shortage = shortageOf(room, holds, next);
       if (shortage) return { kind: 'no-room', shortage };
+      await this.quotas.spend(manager, tenantId, {
+        cpuMillis: Math.max(0, next.cpuMillis - holds.cpuMillis),
+        memoryMiB: Math.max(0, next.memoryMiB - holds.memoryMiB),
+      });
       await write(manager, id, task, next);
       await manager.query('INSERT INTO task_events (task_id, tenant_id, type, reason) VALUES ($1, $2, $3, $4)', [
         id,

@@ -1,8 +1,9 @@
 // SQL of volumes as tenants have them. Where they live is the scheduler's (placement/volume-homes.store).
 import { type CreateVolume, limits, type TenantId } from '@berth/contract';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
+import { QuotaSpending } from '../accounts/quota-spending.service.js';
 import type { VolumeRow } from './volume-view.js';
 
 /** The pool, or a transaction. */
@@ -25,20 +26,17 @@ const volumes = `
 
 @Injectable()
 export class VolumesStore {
-  constructor(@InjectDataSource() private readonly database: DataSource) {}
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    @Inject(QuotaSpending) private readonly quotas: QuotaSpending,
+  ) {}
 
-  /** Two requests at once may go over the limit by one. */
-  async insert(tenantId: TenantId, id: string, { name, sizeMiB }: CreateVolume): Promise<'made' | 'taken' | 'too-many'> {
-    const rows: { made: boolean; full: boolean }[] = await this.database.query(
-      `WITH own AS (SELECT count(*) >= $5 AS is_full FROM volumes WHERE tenant_id = $2 AND deleted_at IS NULL), made AS (
-         INSERT INTO volumes (id, tenant_id, name, size_mib) SELECT $1, $2, $3, $4 FROM own WHERE NOT is_full
-         ON CONFLICT (tenant_id, name) WHERE deleted_at IS NULL DO NOTHING RETURNING id
-       )
-       SELECT is_full AS full, EXISTS (SELECT FROM made) AS made FROM own`,
-      [id, tenantId, name, sizeMiB, limits.volumesPerTenant],
-    );
-    if (rows[0]?.made) return 'made';
-    return rows[0]?.full ? 'too-many' : 'taken';
+  /** Two requests at once may go over the limit of all tenants by one; over a quota never. @throws ApiError quota_exceeded */
+  insert(tenantId: TenantId, id: string, volume: CreateVolume): Promise<'made' | 'taken' | 'too-many'> {
+    return this.database.transaction(async (manager) => {
+      await this.quotas.spend(manager, tenantId, { volumes: 1, volumeMiB: volume.sizeMiB });
+      return insertVolume(manager, tenantId, id, volume);
+    });
   }
 
   async find(tenantId: TenantId, name: string, runner: Runner = this.database): Promise<VolumeRow | null> {
@@ -80,4 +78,22 @@ export class VolumesStore {
     );
     return rows.map(({ id, name, size_mib: sizeMiB }) => ({ id, name, sizeMiB }));
   }
+}
+
+async function insertVolume(
+  manager: EntityManager,
+  tenantId: TenantId,
+  id: string,
+  { name, sizeMiB }: CreateVolume,
+): Promise<'made' | 'taken' | 'too-many'> {
+  const rows: { made: boolean; full: boolean }[] = await manager.query(
+    `WITH own AS (SELECT count(*) >= $5 AS is_full FROM volumes WHERE tenant_id = $2 AND deleted_at IS NULL), made AS (
+       INSERT INTO volumes (id, tenant_id, name, size_mib) SELECT $1, $2, $3, $4 FROM own WHERE NOT is_full
+       ON CONFLICT (tenant_id, name) WHERE deleted_at IS NULL DO NOTHING RETURNING id
+     )
+     SELECT is_full AS full, EXISTS (SELECT FROM made) AS made FROM own`,
+    [id, tenantId, name, sizeMiB, limits.volumesPerTenant],
+  );
+  if (rows[0]?.made) return 'made';
+  return rows[0]?.full ? 'too-many' : 'taken';
 }

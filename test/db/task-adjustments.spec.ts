@@ -4,6 +4,8 @@ import { type Adjusted, type HostId, type TaskId, type TenantId, taskReportSchem
 import { pino } from 'pino';
 import { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { QuotaSpending } from '../../src/accounts/quota-spending.service.js';
+import { QuotasStore } from '../../src/accounts/quotas.store.js';
 import { readSpecSources, readWanted } from '../../src/agents/desired.store.js';
 import { ReportIntake } from '../../src/agents/report-intake.service.js';
 import { dataSourceOptions } from '../../src/db/data-source.js';
@@ -28,7 +30,7 @@ let lease: Lease;
 beforeEach(async () => {
   database = await freshDatabase(inject('databaseUrl'));
   db = await new DataSource(dataSourceOptions(database.url, 6)).initialize();
-  store = new TaskAdjustmentsStore(db);
+  store = new TaskAdjustmentsStore(db, new QuotaSpending(new QuotasStore(db)));
   intake = new ReportIntake(pino({ level: 'silent' }), db, new SignalBus(database.url, 'test', () => {}));
   world = await newWorld(db);
   hostId = await addHost(db, { cpuMillis: 1000, memoryMiB: 1024 });

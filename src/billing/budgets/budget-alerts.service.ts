@@ -4,9 +4,10 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { LOGGER } from '../../db/db.module.js';
 import { BackgroundJobs } from '../../jobs/background-jobs.service.js';
+import { placeOfWebhook } from '../../secrets/places.js';
 import { SecretBox } from '../../secrets/secret-box.service.js';
 import { AlertSenders } from './alert-senders.service.js';
-import { Budgets, secretVersion } from './budgets.service.js';
+import { Budgets } from './budgets.service.js';
 import { BudgetsStore, type DueDelivery } from './budgets.store.js';
 
 const lookEveryMs = 60_000;
@@ -57,7 +58,7 @@ export class BudgetAlerts implements OnModuleInit {
   private async attempt(delivery: DueDelivery): Promise<string | null> {
     try {
       const { tenant_id, id, webhook_secret } = delivery.budget;
-      const secret = webhook_secret ? (await this.box.open(tenant_id, id, secretVersion, webhook_secret)).toString() : '';
+      const secret = webhook_secret ? (await this.box.openWhole(tenant_id, placeOfWebhook(id), webhook_secret)).toString() : '';
       await this.senders.send(delivery, secret);
       return null;
     } catch (error) {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { type Budget, type BudgetAlert, budgetLimits, type CreateBudget, type TenantId } from '@berth/contract';
 import { Inject, Injectable } from '@nestjs/common';
 import { ApiError, notFound } from '../../errors.js';
+import { placeOfWebhook } from '../../secrets/places.js';
 import { SecretBox } from '../../secrets/secret-box.service.js';
 import { amountInScope } from '../cost-groups.js';
 import { monthOf } from '../invoices/billing-month.js';
@@ -11,7 +12,6 @@ import { type BudgetRow, BudgetsStore } from './budgets.store.js';
 import { isExhausted, reachedThresholds } from './reached.js';
 
 const alertsAtMost = 200;
-export const secretVersion = 1;
 
 @Injectable()
 export class Budgets {
@@ -24,7 +24,7 @@ export class Budgets {
   /** Looked at at once: it may be spent already. @throws ApiError name_taken, too_many_budgets */
   async create(tenantId: TenantId, { webhook, stopsNewWork, ...budget }: CreateBudget): Promise<Budget> {
     const id = randomUUID();
-    const secret = webhook ? await this.box.seal(tenantId, id, secretVersion, Buffer.from(webhook.secret)) : null;
+    const secret = webhook ? await this.box.sealWhole(tenantId, placeOfWebhook(id), Buffer.from(webhook.secret)) : null;
     const row = { ...budget, id, stops_new_work: stopsNewWork, webhook_url: webhook?.url ?? null, webhook_secret: secret };
     const outcome = await this.store.insert(tenantId, row, budgetLimits.perTenant);
     if (outcome === 'full') throw new ApiError('too_many_budgets', { count: budgetLimits.perTenant });
