@@ -56,10 +56,12 @@ export function chainsOf({ chains, status }: AuditRecord): readonly string[] {
 
 /** SHA-256 of the hash before it and of every field, in one notation. */
 export function hashLink(previous: Buffer, link: AuditLink): Buffer {
-  const { at, ...fields } = link;
+  const { chain, sequence, at, actorKind, actorId, actorName, action, target, detail, outcome, status, count, ip, requestId } = link;
+  const who = { actorKind, actorId, actorName, ip, requestId };
+  const what = { chain, sequence, at: at.toISOString(), action, target, detail, outcome, status, count };
   return createHash('sha256')
     .update(previous)
-    .update(canonicalJson({ ...fields, at: at.toISOString() }))
+    .update(canonicalJson({ ...who, ...what }))
     .digest();
 }
 
