@@ -9,12 +9,17 @@ import { MaintenanceStore } from './maintenance.store.js';
 /** As long as the API promises that a request with an Idempotency-Key can be repeated. */
 export const idempotencyHours = 24;
 const hostTokenHours = 24;
+/** So long one can see which sessions there were. */
+const sessionHours = 30 * 24;
+const loginAttemptHours = 1;
 export const sweepJob = 'sweep';
 const sweepEveryMs = 3_600_000;
 
 export interface Swept {
   readonly idempotencyKeys: number;
   readonly hostTokens: number;
+  readonly sessions: number;
+  readonly loginAttempts: number;
   readonly logs: number;
 }
 
@@ -35,9 +40,11 @@ export class Maintenance implements OnModuleInit {
     const swept = {
       idempotencyKeys: await this.store.deleteIdempotencyKeys(idempotencyHours),
       hostTokens: await this.store.deleteHostTokens(hostTokenHours),
+      sessions: await this.store.deleteSessions(sessionHours),
+      loginAttempts: await this.store.deleteLoginAttempts(loginAttemptHours),
       logs: await this.logs.sweep(),
     };
-    if (swept.idempotencyKeys + swept.hostTokens + swept.logs > 0) this.logger.info(swept, 'swept what is over');
+    if (Object.values(swept).some((count) => count > 0)) this.logger.info(swept, 'swept what is over');
     return swept;
   }
 }

@@ -19,6 +19,16 @@ export class MaintenanceStore {
     return this.deleteAll('host_tokens', `coalesce(used_at, expires_at) < now() - ${Number(hours)} * interval '1 hour'`);
   }
 
+  /** @returns how many sessions had ended more than `hours` ago. */
+  deleteSessions(hours: number): Promise<number> {
+    return this.deleteAll('sessions', `expires_at < now() - ${Number(hours)} * interval '1 hour'`);
+  }
+
+  /** @returns how many counts of attempts to sign in are too old to count. */
+  deleteLoginAttempts(hours: number): Promise<number> {
+    return this.deleteAll('login_attempts', `since < now() - ${Number(hours)} * interval '1 hour'`);
+  }
+
   /** Some at a time, so that nobody waits long for a lock or for the log of changes. */
   private async deleteAll(table: string, condition: string): Promise<number> {
     let total = 0;
