@@ -1,5 +1,6 @@
 // Volumes over REST, with simulated hosts: who may have which, where tasks that use one run, who waits and why, and what
 // becomes of one that is deleted, also while its host is away.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunTasksInput, Task, TaskDefinitionInput, Volume } from '@berth/contract';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type SimAgent, startSimAgent } from '../../agent/src/sim/sim-agent.js';
@@ -195,6 +196,15 @@ describe('tasks that use a volume', () => {
   });
 });
 
+/** A heartbeat that is being noted makes a host active again, so it is said until it stays. */
+const setState = ({ hostId }: SimAgent, state: string) =>
+  eventually(async () => {
+    await berth.database.query('UPDATE hosts SET state = $2 WHERE id = $1', [hostId, state]);
+    await sleep(1_500);
+    const [host] = await berth.database.query('SELECT state FROM hosts WHERE id = $1', [hostId]);
+    return host.state === state;
+  });
+
 describe('a volume whose host is away', () => {
   it('says so, lets its tasks wait, and is removed from the host when that is back', async () => {
     await create('away');
@@ -204,12 +214,12 @@ describe('a volume whose host is away', () => {
     const index = agents.findIndex(({ hostId }) => hostId === volume.hostId);
     const agent = agents[index] as SimAgent;
     await agent.stop();
-    await berth.database.query("UPDATE hosts SET state = 'unreachable' WHERE id = $1", [agent.hostId]);
+    await setState(agent, 'unreachable');
     expect((await volumeOf('away')).state).toBe('unreachable');
     const waits = await run(using('away'));
     await pendingReason(waits.id, /the volume away lives on .*; there, 1 host not active/);
     await stop(waits.id);
-    await berth.database.query("UPDATE hosts SET state = 'lost' WHERE id = $1", [agent.hostId]);
+    await setState(agent, 'lost');
     expect((await volumeOf('away')).state).toBe('lost');
     await api().delete('/v1/volumes/away').expect(200);
     await api().get('/v1/volumes/away').expect(404);
