@@ -18,8 +18,8 @@ afterAll(() => host?.destroy());
 const sh = (tier: Isolation, script: string, more = {}) =>
   taskSpec([containerSpec(host.image, ['sh', '-c', script])], { ...tierSize(tier), ...more });
 
-const beat = async () =>
-  Number(await host.runtime.sh(`cat /run/${host.runtime.instance}/tasks/${neighbour.taskId}/containers/main/rootfs/tmp/beat || echo 0`));
+const rootfsOf = (taskId: string) => `/run/${host.runtime.instance}/tasks/${taskId}/containers/main/rootfs`;
+const beat = async () => Number(await host.runtime.sh(`cat ${rootfsOf(neighbour.taskId)}/tmp/beat || echo 0`));
 
 let before = 0;
 beforeEach(async () => {
@@ -68,3 +68,38 @@ for (const tier of tiers) {
     await expectUnharmed();
   });
 }
+
+it('probe container: a disk flood ends at the task’s own size', async () => {
+  const script = 'dd if=/dev/zero of=/fill bs=1M count=400 2>/dev/null; wc -c </fill';
+  const { stdout } = await runToEnd(host.runtime, sh('container', script, { ephemeralStorageMiB: 64 }));
+  expect(Number(stdout)).toBeLessThan(64 * 1024 * 1024);
+  await expectUnharmed();
+  // The control: with more it gets further.
+  const wider = await runToEnd(host.runtime, sh('container', script, { ephemeralStorageMiB: 256 }));
+  expect(Number(wider.stdout)).toBeGreaterThan(128 * 1024 * 1024);
+});
+
+it('probe container: a flood of small writes, each to the disk, holds nobody up', async () => {
+  const flood = sh('container', 'while :; do dd if=/dev/zero of=/small bs=4k count=64 conv=fsync 2>/dev/null; echo >>/written; done');
+  await startTask(host.runtime, flood);
+  const written = () => host.runtime.sh(`wc -c <${rootfsOf(flood.taskId)}/written 2>/dev/null || echo 0`);
+  await expect.poll(async () => Number(await written()), { timeout: 60_000 }).toBeGreaterThan(3);
+  await expectUnharmed();
+  const before = Number(await written());
+  // The control: the flood went on meanwhile.
+  await expect.poll(async () => Number(await written()), { timeout: 60_000 }).toBeGreaterThan(before);
+  await host.runtime.call.cleanup(flood.taskId);
+});
+
+it('probe container: two neighbours that spin are held to their share of the CPU', async () => {
+  const spin = (cpuBurst: boolean) => sh('container', 'while :; do :; done', { cpuMillis: 100, cpuBurst });
+  const held = [spin(false), spin(false)];
+  const free = spin(true);
+  for (const task of [...held, free]) await startTask(host.runtime, task);
+  const throttled = async (task: typeof free) => (await host.runtime.call.taskStats(task.taskId))?.task.cpu.throttledPeriods ?? 0;
+  for (const task of held) await expect.poll(() => throttled(task), { timeout: 60_000 }).toBeGreaterThan(5);
+  await expectUnharmed();
+  // The control: whoever has no limit is never held back.
+  expect(await throttled(free)).toBe(0);
+  for (const { taskId } of [...held, free]) await host.runtime.call.cleanup(taskId);
+});

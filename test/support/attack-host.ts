@@ -10,6 +10,7 @@ export interface AttackHost {
   readonly runtime: RuntimeHost;
   /** busybox and perl. */
   readonly image: string;
+  readonly registryAddress: string;
   push(name: string, image: TestImage): Promise<string>;
   destroy(): Promise<void>;
 }
@@ -28,6 +29,7 @@ export async function attackHost(options: TestOptions = {}, script = ''): Promis
   return {
     runtime,
     image,
+    registryAddress: registry.address,
     push: (name, content) => registry.push(name, content),
     destroy: async () => {
       await runtime.destroy();
