@@ -45,7 +45,6 @@ const inOrderOfHelp = [
   ...[addExec, addCp, addPortForward],
   ...[addStats, addResize, addFreeze, addThaw, addKill],
   ...[addDefine, addDefinitions, addImages, addVolume, addHosts, addHost, addCapacityGroup, addBilling, addContext, addVersion],
-  ...[addDefine, addDefinitions, addImages, addHosts, addHost, addContext, addVersion],
   ...[addLogin, addLogout, addUsers, addKeys, addQuota, addAudit],
 ];
 
