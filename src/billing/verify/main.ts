@@ -22,7 +22,7 @@ async function journalsIn(directory: string): Promise<string[]> {
   return Promise.all([...old.map((name) => join(history, name)), join(directory, 'journal.ndjson')].map((path) => readFile(path, 'utf8')));
 }
 
-const database = await new DataSource(dataSourceOptions(readConfig(process.env).databaseUrl, 2)).initialize();
+const database = await new DataSource(dataSourceOptions(readConfig().databaseUrl, 2)).initialize();
 try {
   let tasks = 0;
   let wrong = 0;
