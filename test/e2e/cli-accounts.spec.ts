@@ -59,8 +59,8 @@ it('somebody is invited, signs in, is given another role, and signs out', async 
   expect(first).toMatchObject({ code: 0, stdout: expect.stringContaining('Signed in as ann@example.com: viewer of t-') });
   expect((await cli(login, 'wrong\n')).stderr).toContain('There is no user with this e-mail address and password.');
   expect((await stat(config)).mode & 0o777).toBe(0o600);
-  expect((await cli(['--context', 'ann', 'keys', 'ls'])).stderr).toContain('Use a key with the role owner.');
-  expect(await cli(['--context', 'local', 'users', 'role', 'ann@example.com', '--role', 'owner'])).toMatchObject({
+  expect((await cli(['keys', 'ls', '--context', 'ann'])).stderr).toContain('Use a key with the role owner.');
+  expect(await cli(['users', 'role', 'ann@example.com', '--role', 'owner', '--context', 'local'])).toMatchObject({
     stdout: 'ann@example.com is owner.\n',
   });
   expect(await json('users', 'ls', '--context', 'local')).toMatchObject([{ email: 'ann@example.com', role: 'owner' }]);
