@@ -13,14 +13,16 @@ interface EnrolOptions {
   readonly gatewayUrl: string;
   readonly token: string;
   readonly name: string;
+  /** A key that was kept from before; a new one by default. */
+  readonly request?: KeyRequest;
 }
 
 /** @throws Error with what to do when the token is malformed, used up, expired, or of another fleet. */
-export async function enrol({ gatewayUrl, token, name }: EnrolOptions): Promise<Identity> {
+export async function enrol({ gatewayUrl, token, name, request }: EnrolOptions): Promise<Identity> {
   const parsed = parseHostToken(token.trim());
   if (!parsed) throw new Error('The host token is malformed. Copy the whole of it; it begins with "berth-host.".');
   const ca = await fetchAuthority(gatewayUrl, parsed.authorityFingerprint);
-  const made = await newKeyRequest(name);
+  const made = request ?? (await newKeyRequest(name));
   const response = await certificateFrom(gatewayUrl, agentPaths.enrol, { token: token.trim(), name, csr: made.csr }, { ca });
   if (fingerprintOf(response.authority) !== parsed.authorityFingerprint) {
     throw new Error('The gateway names another authority than the host token does. Check that token and gateway belong together.');

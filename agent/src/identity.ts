@@ -1,7 +1,7 @@
 // Who this host is: its key and certificate, and the authority it trusts. The key is made here and never leaves the
 // host. One file, so that key and certificate are replaced together.
-import { createHash, webcrypto, X509Certificate } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { createHash, createPublicKey, webcrypto, X509Certificate } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hostIdSchema } from '@berth/contract';
 import { z } from 'zod';
@@ -87,12 +87,45 @@ export async function loadIdentity(dataDirectory: string): Promise<Identity | nu
   }
 }
 
+/**
+ * The key to enrol with: the same one until a certificate is there. Whoever asks again with it, because an answer was
+ * lost, gets the same host and needs no other token.
+ */
+export async function enrolmentRequest(dataDirectory: string, name: string): Promise<KeyRequest> {
+  const path = requestPath(dataDirectory);
+  const text = await readFile(path, 'utf8').catch(() => null);
+  const kept = text === null ? null : keptRequest(text);
+  if (kept) return kept;
+  const made = await newKeyRequest(name);
+  await writePrivate(path, JSON.stringify({ key: made.key, csr: made.csr }));
+  return made;
+}
+
+/** Null for what is damaged: a new key does as well. */
+function keptRequest(text: string): KeyRequest | null {
+  try {
+    const { key, csr } = z.object({ key: z.string(), csr: z.string() }).parse(JSON.parse(text));
+    return { key, csr, publicKey: createPublicKey(key).export({ type: 'spki', format: 'der' }) };
+  } catch {
+    return null;
+  }
+}
+
+function requestPath(dataDirectory: string): string {
+  return join(dataDirectory, 'identity', 'request.json');
+}
+
 export async function saveIdentity(dataDirectory: string, identity: Identity): Promise<void> {
-  const path = identityPath(dataDirectory);
+  await writePrivate(identityPath(dataDirectory), JSON.stringify(identity));
+  await rm(requestPath(dataDirectory), { force: true });
+}
+
+/** Replaces the file in one step. */
+async function writePrivate(path: string, text: string): Promise<void> {
   await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
   const file = await open(`${path}.new`, 'w', 0o600);
   try {
-    await file.writeFile(JSON.stringify(identity));
+    await file.writeFile(text);
     await file.sync();
   } finally {
     await file.close();

@@ -1,5 +1,6 @@
 // The agent's entry and its one composition root.
 //   run         (default) joins the fleet and runs tasks; SIGTERM and SIGINT end the agent, not its containers
+//   enrol       makes this machine a host, if it is none yet, and prints the host's id
 //   teardown    stops every task, within 30 s or by SIGKILL, and takes everything of ours off the host; only while no
 //               agent runs
 //   --check-config   prints the settings and ends
@@ -11,7 +12,7 @@ import { type Config, describeConfig, readConfig, readHostToken, unnamedType } f
 import { enrol } from './enrol.js';
 import { guestKey } from './guest/guest-key.js';
 import { openRuntime } from './host-runtime.js';
-import { type Identity, loadIdentity, saveIdentity, validity } from './identity.js';
+import { enrolmentRequest, type Identity, loadIdentity, saveIdentity, validity } from './identity.js';
 import { openJournal } from './journal.js';
 import { fileStorage } from './journal-storage.js';
 import { beginLife } from './life.js';
@@ -20,10 +21,10 @@ import { bootId } from './runtime/facts.js';
 import { type ServiceOptions, startService } from './service.js';
 import type { Ground } from './task-loop.js';
 
-const verbs = { run, teardown } as const;
+const verbs = { run, enrol: enrolOnly, teardown } as const;
 /** A stop timeout can be an hour. Who takes a host down waits for as much as this. */
 const teardownGraceMs = 30_000;
-const usage = 'Usage: berth-agent [run | teardown] [--check-config]';
+const usage = 'Usage: berth-agent [run | enrol | teardown] [--check-config]';
 
 async function main(args: readonly string[]): Promise<void> {
   const config = readConfig();
@@ -37,6 +38,10 @@ async function main(args: readonly string[]): Promise<void> {
   } finally {
     await unlock();
   }
+}
+
+async function enrolOnly(config: Config, log: Logger): Promise<void> {
+  process.stdout.write(`${(await identify(config, log)).hostId}\n`);
 }
 
 async function run(config: Config, log: Logger): Promise<void> {
@@ -125,7 +130,9 @@ async function identify(config: Config, log: Logger): Promise<Identity> {
       );
     return known;
   }
-  const identity = await enrol({ gatewayUrl: config.gatewayUrl, token: readHostToken(config), name: config.hostName });
+  const { gatewayUrl, hostName: name, dataDirectory } = config;
+  const request = await enrolmentRequest(dataDirectory, name);
+  const identity = await enrol({ gatewayUrl, token: readHostToken(config), name, request });
   await saveIdentity(config.dataDirectory, identity);
   log.info({ hostId: identity.hostId, gatewayUrl: config.gatewayUrl }, 'enrolled');
   return identity;

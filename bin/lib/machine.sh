@@ -26,7 +26,7 @@ require_node() {
   IFS=. read -r major minor _ <<<"${version#v}"
   ((major > 20 || (major == 20 && minor >= 19))) ||
     fail "Node.js is $version; Berth needs 20.19 or later (https://nodejs.org/en/download)."
-  command -v npm >/dev/null || fail "npm is missing. Install it (it comes with Node.js; on Ubuntu's own Node: apt install npm)."
+  [[ ! -f $root/package.json ]] || command -v npm >/dev/null || fail "npm is missing. Install it (it comes with Node.js; on Ubuntu's own Node: apt install npm)."
 }
 
 # What containers need of the kernel. What is missing is usually missing because this is itself a container.

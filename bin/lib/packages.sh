@@ -15,6 +15,8 @@ catatonit         catatonit                           init process inside contai
 util-linux        unshare                             makes namespaces
 ca-certificates   /etc/ssl/certs/ca-certificates.crt  checks registries over TLS
 '
+# The same without what only the control plane's machine needs.
+host_packages=$(grep -v '^docker-registry' <<<"$up_packages")
 # gVisor, for the isolation tier `sandbox`. Not every distribution has it: without it a host offers the other tier only.
 sandbox_packages='
 runsc             runsc                               runs sandboxes

@@ -1,5 +1,5 @@
 // From the words after `berth run` to the body of POST /v1/tasks.
-import { parseImageRef, type RunTasksInput } from '@berth/contract';
+import { type OnHostDrain, parseImageRef, type RunTasksInput } from '@berth/contract';
 import { type ContainerOptions, containerFields, taskFields } from './container-options.js';
 import { usage } from './failure.js';
 import { type PlacementOptions, placementFields } from './placement-options.js';
@@ -17,6 +17,10 @@ export interface RunOptions extends ContainerOptions, PlacementOptions {
   readonly readOnly?: boolean;
   /** Milliseconds. */
   readonly stopTimeout?: number;
+  readonly onHostDrain?: OnHostDrain;
+  readonly minAvailable?: number;
+  readonly maxUnavailable?: number;
+  readonly movesPerHour?: number;
 }
 
 /**
@@ -50,7 +54,20 @@ export function runRequest(image: string, command: readonly string[], options: R
     count: options.count,
     ...placementFields(options),
     ...(options.name !== undefined && { name: options.name }),
+    ...drainFields(options),
     tags: { ...options.tag },
+  };
+}
+
+function drainFields({ onHostDrain, minAvailable, maxUnavailable, movesPerHour }: RunOptions) {
+  const disruptionBudget = {
+    ...(minAvailable !== undefined && { minAvailablePercent: minAvailable }),
+    ...(maxUnavailable !== undefined && { maxUnavailable }),
+    ...(movesPerHour !== undefined && { maxPerHour: movesPerHour }),
+  };
+  return {
+    ...(onHostDrain !== undefined && { onHostDrain }),
+    ...(Object.keys(disruptionBudget).length > 0 && { disruptionBudget }),
   };
 }
 

@@ -48,6 +48,9 @@ export function taskSheet(task: Task, nowMs: number): [string, string | null][] 
     ['Waits for', task.pending?.summary ?? null],
     ['Host', task.host ? `${task.host.name} (${task.host.id})` : null],
     ['Placed because', task.placement],
+    ['If its host is drained', drainInWords(task)],
+    ['Replaces', task.replaces],
+    ['Replaced by', task.replacedBy],
     ['Address', task.address],
     ['Health', task.health === 'unknown' ? null : task.health],
     ['Protected until', task.protection.expiresAt],
@@ -60,6 +63,12 @@ export function taskSheet(task: Task, nowMs: number): [string, string | null][] 
     ['Stop reason', task.stopReason],
     ['Start took', timings(task.startTimings)],
   ];
+}
+
+const drainWords = { replace: 'another task takes its place first', restart: 'it stops, and another starts then', wait: null } as const;
+
+function drainInWords({ onHostDrain, state }: Task): string | null {
+  return state === 'stopped' ? null : drainWords[onHostDrain];
 }
 
 export const containerHead = ['CONTAINER', 'STATE', 'HEALTH', 'EXIT', 'RESTARTS', 'IMAGE', 'REASON'] as const;

@@ -55,6 +55,11 @@ export const errorCodes = {
     retry: false,
     message: 'Show the certificate that this host was given. Enrol it again if that has expired.',
   },
+  no_host_software: {
+    status: 503,
+    retry: false,
+    message: 'The host software can’t be served from here: {detail}. Build it with "npm run build", or use bin/join in a checkout.',
+  },
   host_in_use: {
     status: 409,
     retry: false,

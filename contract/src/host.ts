@@ -99,15 +99,21 @@ export const createHostTokenSchema = z
   .meta({ id: 'CreateHostToken' });
 export type CreateHostToken = z.output<typeof createHostTokenSchema>;
 
+export const hostSoftwareSchema = z
+  .object({
+    url: z
+      .string()
+      .describe('Where a new machine gets it, without a key. Its certificate is of an authority that the machine does not know yet.'),
+    sha256: z.string().describe('Of the file, in hex: check it before anything in it is run.'),
+    sizeBytes: z.int(),
+  })
+  .meta({ id: 'HostSoftware' });
+
 export const hostTokenSchema = z
   .object({
     token: z.string().describe('Makes one host. It also names the authority to trust, so the agent needs nothing else.'),
     gatewayUrl: z.string(),
     joinUrl: z.string().describe('What bin/join takes beside the token.'),
-    joinCommand: z
-      .string()
-      .nullable()
-      .describe('For the new machine, as root: fetches the software from here, checks it and joins. Null: this Berth can’t serve it.'),
     expiresAt: z.iso.datetime(),
   })
   .meta({ id: 'HostToken' });

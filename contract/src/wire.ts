@@ -20,6 +20,8 @@ import { containerStates, desiredStates, taskStates } from './task-state.js';
 export const protocolVersion = 1;
 export const agentPaths = {
   enrol: '/agent/enrol',
+  /** GET, without a certificate: what a new machine needs to become a host. */
+  software: '/agent/software.tgz',
   renew: '/agent/renew',
   link: '/agent/link',
   streams: '/agent/streams/',

@@ -14,6 +14,7 @@ import { GuestRequests } from './guest-requests.service.js';
 import { HostJoin } from './host-join.service.js';
 import { HostLinks } from './host-links.service.js';
 import { HostPresence } from './host-presence.service.js';
+import { HostSoftware } from './host-software.service.js';
 import { HostsController } from './hosts.controller.js';
 import { HostsService } from './hosts.service.js';
 import { Authority } from './pki.service.js';
@@ -29,6 +30,7 @@ import { StreamRelay } from './stream-relay.service.js';
     Enrolment,
     HostsService,
     HostJoin,
+    HostSoftware,
     HostLinks,
     HostPresence,
     RemovedHosts,

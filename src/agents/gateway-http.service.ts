@@ -1,7 +1,9 @@
 // The requests that agents make by HTTP: enrolment with a token, and with their certificate its renewal and what tasks
 // of theirs want to know.
 import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
 import type { TLSSocket } from 'node:tls';
 import {
   agentPaths,
@@ -25,6 +27,7 @@ import { knownError, problemOf, retryAfterOf } from '../http/problem.js';
 import { LogIntake, parseLogPath } from '../logs/log-intake.service.js';
 import { Enrolment } from './enrolment.service.js';
 import { GuestRequests } from './guest-requests.service.js';
+import { HostSoftware } from './host-software.service.js';
 import { hostIdOf } from './peer-identity.js';
 import { RemovedHosts } from './removed-hosts.service.js';
 
@@ -68,6 +71,7 @@ export class GatewayHttp {
     @Inject(GuestRequests) private readonly guests: GuestRequests,
     @Inject(LogIntake) private readonly logs: LogIntake,
     @Inject(RemovedHosts) private readonly removed: RemovedHosts,
+    @Inject(HostSoftware) private readonly software: HostSoftware,
   ) {}
 
   /** The host whose certificate this is; null if there is none, it is not of our authority, or the host was removed. */
@@ -80,10 +84,19 @@ export class GatewayHttp {
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const hostId = this.hostOf(request);
     try {
+      if (request.url === agentPaths.software && request.method === 'GET') return await this.sendSoftware(request, response);
       send(response, 200, await this.dispatch(request, hostId));
     } catch (thrown) {
       this.refuse(response, thrown);
     }
+  }
+
+  /** Nothing in it is secret, and whoever is to run it has its checksum. */
+  private async sendSoftware(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    await spend(this.certificates, request.socket.remoteAddress ?? '');
+    const { file, sizeBytes } = await this.software.packed();
+    response.writeHead(200, { 'content-type': 'application/gzip', 'content-length': sizeBytes });
+    await pipeline(createReadStream(file), response).catch(() => response.destroy());
   }
 
   private async dispatch(request: IncomingMessage, hostId: HostId | null): Promise<object> {

@@ -3,6 +3,7 @@ import {
   createHostTokenSchema,
   hostEventSchema,
   hostSchema,
+  hostSoftwareSchema,
   hostTokenSchema,
   type PageQuery,
   pageQuerySchema,
@@ -71,5 +72,12 @@ export class HostsController {
   @ApiCreatedResponse({ standardSchema: hostTokenSchema, description: 'The token, and where to take it.' })
   createHostToken(@Body({ schema: createHostTokenSchema }) body: CreateHostToken) {
     return this.join.createToken(body);
+  }
+
+  @Get('host-software')
+  @ApiOperation({ summary: 'Where a new machine gets the host software', description: 'It is packed when it is first asked for.' })
+  @ApiOkResponse({ standardSchema: hostSoftwareSchema, description: 'The file, and what it must be.' })
+  getHostSoftware() {
+    return this.join.software();
   }
 }

@@ -18,6 +18,7 @@ import { Accounts1766050000000 } from '../../migrations/1766050000000-accounts.j
 import { Quotas1766050100000 } from '../../migrations/1766050100000-quotas.js';
 import { Audit1766050200000 } from '../../migrations/1766050200000-audit.js';
 import { DataKeyVersions1766050300000 } from '../../migrations/1766050300000-data-key-versions.js';
+import { Defragmentation1766031000000 } from '../../migrations/1766031000000-defragmentation.js';
 import { Metering1766060000000 } from '../../migrations/1766060000000-metering.js';
 import { BudgetsAndFargate1766060100000 } from '../../migrations/1766060100000-budgets-and-fargate.js';
 import { Invoices1766070000000 } from '../../migrations/1766070000000-invoices.js';
@@ -45,6 +46,7 @@ export const migrations = [
   Quotas1766050100000,
   Audit1766050200000,
   DataKeyVersions1766050300000,
+  Defragmentation1766031000000,
 ];
 
 export function dataSourceOptions(databaseUrl: string, poolSize: number) {

@@ -30,7 +30,9 @@ export async function readLeaving(db: DataSource, hostId: HostId | null): Promis
      SELECT ${millis('now()')} AS now_ms, t.id, ${groupOf('t')} AS group_id, t.on_host_drain, t.state, t.desired_state,
             coalesce(t.stop_code, t.desired_stop_code) AS stop_code, ${available('t', 'h')} AS available,
             ${millis('t.protected_until')} AS protected_until_ms, t.host_id, h.name AS host_name,
-            d.id AS drain_id, ${millis('d.deadline_at')} AS deadline_ms,
+            d.id AS drain_id,
+            -- Nobody is forced for defragmentation's sake: it is called off in the end.
+            CASE d.cause WHEN 'defragmentation' THEN 'Infinity' ELSE ${millis('d.deadline_at')} END AS deadline_ms,
             e.id AS eviction_id, e.attempts, ${millis('e.attempted_at')} AS attempted_at_ms,
             r.id AS replacement_id, r.state AS replacement_state, ${available('r', 'rh')} AS replacement_available,
             coalesce(r.stop_code, r.desired_stop_code) AS replacement_stop_code

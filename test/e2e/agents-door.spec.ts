@@ -70,6 +70,17 @@ describe('enrolment', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 401]);
   });
 
+  it('gives the same host to the same key, as if the first answer was lost, while the token lives', async () => {
+    const token = await plane.hostToken();
+    const body = await order(token);
+    const [first, again] = [await post(agentPaths.enrol, body), await post(agentPaths.enrol, body)];
+    expect(again).toMatchObject({ status: 200, body: { hostId: first.body.hostId } });
+    const [{ n }] = await plane.db.query('SELECT count(*)::int AS n FROM hosts WHERE id = $1', [first.body.hostId]);
+    expect(n).toBe(1);
+    await plane.db.query('UPDATE host_tokens SET expires_at = now() WHERE host_id = $1', [first.body.hostId]);
+    expect(await post(agentPaths.enrol, body)).toMatchObject({ status: 401, body: { code: 'bad_host_token' } });
+  });
+
   it('refuses a token that has expired, or that was never given', async () => {
     const token = await plane.hostToken();
     const secret = token.split('.')[1] ?? '';
@@ -229,6 +240,24 @@ describe('the link', () => {
     talk.socket.send(JSON.stringify(hello({ hostId: gone.hostId })));
     await talk.closed;
     expect(talk.frames).toMatchObject([{ type: 'goodbye', reason: expect.stringContaining('enrol it again') }]);
+  });
+});
+
+describe('a host that is removed', () => {
+  it('is cut off, and its certificate is good for nothing', async () => {
+    const gone = await enrol({ gatewayUrl: plane.gatewayUrl, token: await plane.hostToken(), name: 'gone' });
+    const talk = await dial(agentPaths.link, gone);
+    talk.socket.send(JSON.stringify(hello({ hostId: gone.hostId })));
+    await eventually(() => plane.app.get(HostLinks).of(gone.hostId));
+    const headers = { authorization: `Bearer ${plane.config.operatorKey}` };
+    const removed = await plane.app.inject({ method: 'DELETE', url: `/v1/hosts/${gone.hostId}`, headers });
+    expect(removed.statusCode).toBe(200);
+    await talk.closed;
+    expect(talk.frames.at(-1)).toMatchObject({ type: 'goodbye', reason: expect.stringContaining('removed from the fleet') });
+    await expect(dial(agentPaths.link, gone)).rejects.toThrow('401');
+    const { csr } = await newKeyRequest('gone');
+    expect(await post(agentPaths.renew, { csr }, gone)).toMatchObject({ status: 401, body: { code: 'bad_host_certificate' } });
+    expect((await plane.app.inject({ method: 'GET', url: `/v1/hosts/${gone.hostId}`, headers })).statusCode).toBe(404);
   });
 });
 

@@ -194,6 +194,52 @@ describe('a drain', () => {
   });
 });
 
+describe('defragmentation', () => {
+  const set = (settings: object) => operator().put('/v1/defragmentation').send(settings).expect(200);
+  const found = () =>
+    eventually(async () => {
+      const { body } = await operator().get('/v1/defragmentation').expect(200);
+      return body.steps.length > 0 ? body : null;
+    });
+
+  it('says which host it would empty, and empties it when it is switched on', async () => {
+    const big = await addHost(20);
+    await run(10, { onHostDrain: 'replace' });
+    await settled(10);
+    const little = await addHost(20);
+    await operator().post(`/v1/hosts/${big.hostId}/cordon`).expect(200);
+    await run(2, { onHostDrain: 'replace' });
+    await settled(2, `host_id = '${little.hostId}'`);
+    await operator().post(`/v1/hosts/${big.hostId}/uncordon`).expect(200);
+    await set({ mode: 'advise' });
+    const advice = await found();
+    expect(advice.steps).toMatchObject([{ hostId: little.hostId, cpuMillisFreed: 20_000 }]);
+    expect(advice.steps[0].moves.map(({ toHostId }: { toHostId: string }) => toHostId)).toEqual([big.hostId, big.hostId]);
+    expect((await operator().get(`/v1/hosts/${little.hostId}`)).body.state).toBe('active');
+    await set({ mode: 'on' });
+    expect(await isOver(little.hostId)).toMatchObject({ cause: 'defragmentation', replaced: 2, forced: 0 });
+    await settled(12, `host_id = '${big.hostId}'`);
+  });
+
+  it('leaves a host alone whose tasks may not be moved', async () => {
+    const big = await addHost(20);
+    await run(10, { onHostDrain: 'replace' });
+    await settled(10);
+    const little = await addHost(20);
+    await operator().post(`/v1/hosts/${big.hostId}/cordon`).expect(200);
+    await run(1);
+    await settled(1, `host_id = '${little.hostId}'`);
+    await operator().post(`/v1/hosts/${big.hostId}/uncordon`).expect(200);
+    await set({ mode: 'on' });
+    const looked = await eventually(async () => {
+      const { body } = await operator().get('/v1/defragmentation').expect(200);
+      return body.lookedAt ? body : null;
+    });
+    expect(looked.steps).toEqual([]);
+    expect((await operator().get(`/v1/hosts/${little.hostId}`)).body.state).toBe('active');
+  });
+});
+
 describe('a drain under load', () => {
   const budget = { minAvailablePercent: 80 };
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { limits, type Task } from '@berth/contract';
-import type { Command } from 'commander';
+import { limits, onHostDrainModes, type Task } from '@berth/contract';
+import { type Command, Option } from 'commander';
 import { attach } from '../attach.js';
 import { answer, connect } from '../client.js';
 import { currentContext, lookupVariable } from '../config.js';
@@ -56,6 +56,10 @@ export function addRun(program: Command): void {
     .option('-u, --user <user>', 'user or user:group inside the container')
     .option('-w, --workdir <path>', 'working directory inside the container')
     .option('--read-only', 'no writing to the container’s root file system')
+    .addOption(new Option('--on-host-drain <mode>', 'when its host is emptied (default wait)').choices([...onHostDrainModes]))
+    .option('--min-available <percent>', 'of these tasks, kept running when hosts are emptied', wholeNumber('--min-available', 0, 100))
+    .option('--max-unavailable <n>', 'of these tasks, missing at a time at the most', wholeNumber('--max-unavailable', 1, 100_000))
+    .option('--moves-per-hour <n>', 'of these tasks, at the most', wholeNumber('--moves-per-hour', 1, 100_000))
     .option('--stop-timeout <time>', 'between the stop signal and SIGKILL (default 30s)', durationOption('--stop-timeout'));
   addPlacementOptions(addContainerOptions(command))
     .option('--quote', 'say what it would cost for --timeout, or an hour, and run nothing')
