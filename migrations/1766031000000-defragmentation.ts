@@ -5,7 +5,7 @@ export class Defragmentation1766031000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
       CREATE TABLE defragmentation (
-        only boolean PRIMARY KEY DEFAULT true CHECK (only),
+        singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
         -- As the API has them; what is missing has its default.
         settings jsonb NOT NULL DEFAULT '{}',
         looked_at timestamptz,

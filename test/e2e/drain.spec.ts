@@ -211,12 +211,13 @@ describe('defragmentation', () => {
     await run(2, { onHostDrain: 'replace' });
     await settled(2, `host_id = '${little.hostId}'`);
     await operator().post(`/v1/hosts/${big.hostId}/uncordon`).expect(200);
-    await set({ mode: 'advise' });
+    await set({ mode: 'advise', usedPercentAtMost: 2 });
     const advice = await found();
     expect(advice.steps).toMatchObject([{ hostId: little.hostId, cpuMillisFreed: 20_000 }]);
     expect(advice.steps[0].moves.map(({ toHostId }: { toHostId: string }) => toHostId)).toEqual([big.hostId, big.hostId]);
     expect((await operator().get(`/v1/hosts/${little.hostId}`)).body.state).toBe('active');
-    await set({ mode: 'on' });
+    await set({ mode: 'on', usedPercentAtMost: 2 });
+    await eventually(async () => (await operator().get(`/v1/hosts/${little.hostId}`)).body.state !== 'active');
     expect(await isOver(little.hostId)).toMatchObject({ cause: 'defragmentation', replaced: 2, forced: 0 });
     await settled(12, `host_id = '${big.hostId}'`);
   });
@@ -230,7 +231,7 @@ describe('defragmentation', () => {
     await run(1);
     await settled(1, `host_id = '${little.hostId}'`);
     await operator().post(`/v1/hosts/${big.hostId}/uncordon`).expect(200);
-    await set({ mode: 'on' });
+    await set({ mode: 'on', usedPercentAtMost: 2 });
     const looked = await eventually(async () => {
       const { body } = await operator().get('/v1/defragmentation').expect(200);
       return body.lookedAt ? body : null;
