@@ -506,6 +506,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/defragmentation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show how defragmentation is set, and what it found */
+        get: operations["getDefragmentation"];
+        /**
+         * Set whether and how fast hosts that are used little are emptied
+         * @description Only tasks that ask to be replaced are moved, within their budgets, and none is forced.
+         */
+        put: operations["setDefragmentation"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/host-software": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where a new machine gets the host software
+         * @description It is packed when it is first asked for.
+         */
+        get: operations["getHostSoftware"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/host-tokens": {
         parameters: {
             query?: never;
@@ -2680,14 +2721,19 @@ export interface components {
             items: components["schemas"]["Host"][];
             nextCursor: string | null;
         };
+        HostSoftware: {
+            /** @description Where a new machine gets it, without a key. Its certificate is of an authority that the machine does not know yet. */
+            url: string;
+            /** @description Of the file, in hex: check it before anything in it is run. */
+            sha256: string;
+            sizeBytes: number;
+        };
         HostToken: {
             /** @description Makes one host. It also names the authority to trust, so the agent needs nothing else. */
             token: string;
             gatewayUrl: string;
             /** @description What bin/join takes beside the token. */
             joinUrl: string;
-            /** @description For the new machine, as root: fetches the software from here, checks it and joins. Null: this Berth can’t serve it. */
-            joinCommand: string | null;
             /** Format: date-time */
             expiresAt: string;
         };
@@ -6218,6 +6264,304 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DataKeyRotated"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDefragmentation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Settings and findings. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Whether and how fast hosts that are used little are emptied, so that they can leave. */
+                        settings: {
+                            /**
+                             * @description `advise` only says what `on` would do.
+                             * @default off
+                             * @enum {string}
+                             */
+                            mode: "off" | "advise" | "on";
+                            /**
+                             * @description Only hosts that are used to at most so much are emptied.
+                             * @default 50
+                             */
+                            usedPercentAtMost: number;
+                            /** @default 4 */
+                            hostsPerHour: number;
+                            /**
+                             * @description Tasks moved within an hour.
+                             * @default 200
+                             */
+                            movesPerHour: number;
+                            /**
+                             * @description CPUs that a freed host gives back for each task that moves; below it, the host is left alone.
+                             * @default 0.5
+                             */
+                            minSavingPerMove: number;
+                            /**
+                             * @description Of the drains that it begins.
+                             * @default 86400
+                             */
+                            deadlineSeconds: number;
+                        };
+                        /** @description When it was last looked for hosts to empty. */
+                        lookedAt: string | null;
+                        /** @description What was found then: to be done, or begun if the mode is `on`. */
+                        steps: {
+                            hostId: string;
+                            hostName: string;
+                            cpuMillisFreed: number;
+                            moves: {
+                                taskId: string;
+                                toHostId: string;
+                            }[];
+                        }[];
+                    };
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setDefragmentation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description `advise` only says what `on` would do.
+                     * @default off
+                     * @enum {string}
+                     */
+                    mode?: "off" | "advise" | "on";
+                    /**
+                     * @description Only hosts that are used to at most so much are emptied.
+                     * @default 50
+                     */
+                    usedPercentAtMost?: number;
+                    /** @default 4 */
+                    hostsPerHour?: number;
+                    /**
+                     * @description Tasks moved within an hour.
+                     * @default 200
+                     */
+                    movesPerHour?: number;
+                    /**
+                     * @description CPUs that a freed host gives back for each task that moves; below it, the host is left alone.
+                     * @default 0.5
+                     */
+                    minSavingPerMove?: number;
+                    /**
+                     * @description Of the drains that it begins.
+                     * @default 86400
+                     */
+                    deadlineSeconds?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Settings and findings. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Whether and how fast hosts that are used little are emptied, so that they can leave. */
+                        settings: {
+                            /**
+                             * @description `advise` only says what `on` would do.
+                             * @default off
+                             * @enum {string}
+                             */
+                            mode: "off" | "advise" | "on";
+                            /**
+                             * @description Only hosts that are used to at most so much are emptied.
+                             * @default 50
+                             */
+                            usedPercentAtMost: number;
+                            /** @default 4 */
+                            hostsPerHour: number;
+                            /**
+                             * @description Tasks moved within an hour.
+                             * @default 200
+                             */
+                            movesPerHour: number;
+                            /**
+                             * @description CPUs that a freed host gives back for each task that moves; below it, the host is left alone.
+                             * @default 0.5
+                             */
+                            minSavingPerMove: number;
+                            /**
+                             * @description Of the drains that it begins.
+                             * @default 86400
+                             */
+                            deadlineSeconds: number;
+                        };
+                        /** @description When it was last looked for hosts to empty. */
+                        lookedAt: string | null;
+                        /** @description What was found then: to be done, or begun if the mode is `on`. */
+                        steps: {
+                            hostId: string;
+                            hostName: string;
+                            cpuMillisFreed: number;
+                            moves: {
+                                taskId: string;
+                                toHostId: string;
+                            }[];
+                        }[];
+                    };
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getHostSoftware: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file, and what it must be. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostSoftware"];
                 };
             };
             /** @description The key is missing or not valid. */
