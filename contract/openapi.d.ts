@@ -1056,6 +1056,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/pools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List pools, by name */
+        get: operations["listPools"];
+        put?: never;
+        /**
+         * Make a pool of machines at EC2
+         * @description Machines are started when tasks wait that fit on no host, and ended when they were not needed for some time.
+         */
+        post: operations["createPool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/pools/{pool}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a pool: its rules, its machines and what they cost */
+        get: operations["getPool"];
+        put?: never;
+        post?: never;
+        /** Delete a pool that has no machines */
+        delete: operations["deletePool"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a pool’s rules
+         * @description Machines that are there stay as they are.
+         */
+        patch: operations["updatePool"];
+        trace?: never;
+    };
+    "/v1/pools/{pool}/machines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List a pool’s machines, those of the past included, newest first */
+        get: operations["listMachines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/quota-defaults": {
         parameters: {
             query?: never;
@@ -2455,6 +2515,105 @@ export interface components {
             /** @default 259200 */
             validForSeconds?: number;
         };
+        CreatePool: {
+            /** @description Image, role, security groups and disks of its machines. */
+            launchTemplate: {
+                id: string;
+                /** @default $Default */
+                version?: string;
+            };
+            /** @description From which the one is taken that costs least for what waits. */
+            instanceTypes: {
+                name: string;
+                /** @description What tasks may use on one. Once such a machine has joined, what its agent says counts. */
+                cpuMillis: number;
+                memoryMiB: number;
+                /** @description Left out: disk is never what is short. */
+                diskMiB?: number;
+                gpus?: number;
+                gpuModel?: string;
+                /** @description How many tasks fit on one at the most. Left out: 1000. */
+                taskSlots?: number;
+                /**
+                 * @description Left out: amd64.
+                 * @enum {string}
+                 */
+                arch?: "amd64" | "arm64";
+                /** @description For an hour, in the currency of your choice, the same for all pools. */
+                onDemandPrice: string;
+                /** @description What an hour usually costs on the spot market. Left out: never bought there. */
+                spotPrice?: string;
+            }[];
+            /** @description Machines are spread evenly over them. */
+            zones: {
+                name: string;
+                subnetId: string;
+            }[];
+            /**
+             * @description So many machines are bought on demand before any is bought on the spot market.
+             * @default 0
+             */
+            onDemandBase?: number;
+            /**
+             * @description So much of what goes beyond the base is bought on the spot market, while it has any.
+             * @default 0
+             */
+            spotPercent?: number;
+            /**
+             * @description So many are always kept.
+             * @default 0
+             */
+            minHosts?: number;
+            /** @description Never more, those that are on their way in or out included. */
+            maxHosts: number;
+            /**
+             * @description So many are kept without any task, for what comes next.
+             * @default 0
+             */
+            idleHosts?: number;
+            /**
+             * @description A machine leaves when it was not needed for so long, and so long after the pool last grew.
+             * @default 300
+             */
+            cooldownSeconds?: number;
+            /**
+             * @description Machines used to at most so many percent are drained when their tasks fit elsewhere. 0: only empty ones leave.
+             * @default 0
+             */
+            emptyBelowPercent?: number;
+            /**
+             * @description A machine whose agent has not joined by then is ended.
+             * @default 600
+             */
+            joinTimeoutSeconds?: number;
+            /**
+             * @description The tiers that its hosts have.
+             * @default [
+             *       "container"
+             *     ]
+             */
+            isolation?: ("container" | "sandbox")[];
+            /**
+             * @description Attributes that its hosts will have, for tasks that ask for them.
+             * @default {}
+             */
+            attributes?: {
+                [key: string]: string;
+            };
+            /**
+             * @description Shell script that a machine runs at its first start. It finds BERTH_JOIN_URL, BERTH_HOST_TOKEN and others set.
+             * @default exec /opt/berth/bin/join "$BERTH_JOIN_URL" "$BERTH_HOST_TOKEN"
+             */
+            bootScript?: string;
+            /**
+             * @description Tags of its machines at EC2, beside Berth’s own.
+             * @default {}
+             */
+            tags?: {
+                [key: string]: string;
+            };
+            name: string;
+        };
         CreateSecret: {
             name: string;
             /** @description Text, up to 64 KiB. */
@@ -2965,6 +3124,33 @@ export interface components {
              */
             transport?: "cookie" | "bearer";
         };
+        Machine: {
+            id: string;
+            /** @enum {string} */
+            state: "requested" | "launched" | "joined" | "draining" | "ending" | "ended";
+            instanceType: string;
+            zone: string;
+            /** @enum {string} */
+            market: "on-demand" | "spot";
+            /** @description EC2’s name for it; null while EC2 has not answered yet. */
+            instanceId: string | null;
+            /** @description The host that it became. */
+            hostId: string | null;
+            /** @description Why it was asked for. */
+            reason: string;
+            /** @description Why it leaves, or has left. */
+            endReason: string | null;
+            /** Format: date-time */
+            requestedAt: string;
+            launchedAt: string | null;
+            joinedAt: string | null;
+            drainingSince: string | null;
+            endedAt: string | null;
+        };
+        MachinePage: {
+            items: components["schemas"]["Machine"][];
+            nextCursor: string | null;
+        };
         MasterKeyRewrapped: {
             /** @description Of the current master key. */
             masterKeyId: string;
@@ -3023,6 +3209,97 @@ export interface components {
                 hosts: number;
                 detail: string;
             }[];
+        };
+        Pool: {
+            /** @description Image, role, security groups and disks of its machines. */
+            launchTemplate: {
+                id: string;
+                version: string;
+            };
+            /** @description From which the one is taken that costs least for what waits. */
+            instanceTypes: {
+                name: string;
+                /** @description What tasks may use on one. Once such a machine has joined, what its agent says counts. */
+                cpuMillis: number;
+                memoryMiB: number;
+                /** @description Left out: disk is never what is short. */
+                diskMiB?: number;
+                gpus?: number;
+                gpuModel?: string;
+                /** @description How many tasks fit on one at the most. Left out: 1000. */
+                taskSlots?: number;
+                /**
+                 * @description Left out: amd64.
+                 * @enum {string}
+                 */
+                arch?: "amd64" | "arm64";
+                /** @description For an hour, in the currency of your choice, the same for all pools. */
+                onDemandPrice: string;
+                /** @description What an hour usually costs on the spot market. Left out: never bought there. */
+                spotPrice?: string;
+            }[];
+            /** @description Machines are spread evenly over them. */
+            zones: {
+                name: string;
+                subnetId: string;
+            }[];
+            /** @description So many machines are bought on demand before any is bought on the spot market. */
+            onDemandBase: number;
+            /** @description So much of what goes beyond the base is bought on the spot market, while it has any. */
+            spotPercent: number;
+            /** @description So many are always kept. */
+            minHosts: number;
+            /** @description Never more, those that are on their way in or out included. */
+            maxHosts: number;
+            /** @description So many are kept without any task, for what comes next. */
+            idleHosts: number;
+            /** @description A machine leaves when it was not needed for so long, and so long after the pool last grew. */
+            cooldownSeconds: number;
+            /** @description Machines used to at most so many percent are drained when their tasks fit elsewhere. 0: only empty ones leave. */
+            emptyBelowPercent: number;
+            /** @description A machine whose agent has not joined by then is ended. */
+            joinTimeoutSeconds: number;
+            /** @description The tiers that its hosts have. */
+            isolation: ("container" | "sandbox")[];
+            /** @description Attributes that its hosts will have, for tasks that ask for them. */
+            attributes: {
+                [key: string]: string;
+            };
+            /** @description Shell script that a machine runs at its first start. It finds BERTH_JOIN_URL, BERTH_HOST_TOKEN and others set. */
+            bootScript: string;
+            /** @description Tags of its machines at EC2, beside Berth’s own. */
+            tags: {
+                [key: string]: string;
+            };
+            id: string;
+            name: string;
+            /** @description How many are in which state, those of the past not counted. */
+            machines: {
+                requested: number;
+                launched: number;
+                joined: number;
+                draining: number;
+                ending: number;
+            };
+            /** @description What its machines cost for an hour, by the prices above. */
+            hourlyPrice: string;
+            /** @description What EC2 had none of, and is not asked for again until then. */
+            shortages: {
+                instanceType: string;
+                zone: string;
+                /** @enum {string} */
+                market: "on-demand" | "spot";
+                /** Format: date-time */
+                until: string;
+            }[];
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        PoolPage: {
+            items: components["schemas"]["Pool"][];
+            nextCursor: string | null;
         };
         Pressure: {
             /** @description Percent of the last 10 s in which at least one process waited for it. */
@@ -4309,6 +4586,68 @@ export interface components {
             /** @description Set these, and take off those that are null. Others stay. */
             attributes?: {
                 [key: string]: string | null;
+            };
+        };
+        UpdatePool: {
+            /** @description Image, role, security groups and disks of its machines. */
+            launchTemplate?: {
+                id: string;
+                version: string;
+            };
+            /** @description From which the one is taken that costs least for what waits. */
+            instanceTypes?: {
+                name: string;
+                /** @description What tasks may use on one. Once such a machine has joined, what its agent says counts. */
+                cpuMillis: number;
+                memoryMiB: number;
+                /** @description Left out: disk is never what is short. */
+                diskMiB?: number;
+                gpus?: number;
+                gpuModel?: string;
+                /** @description How many tasks fit on one at the most. Left out: 1000. */
+                taskSlots?: number;
+                /**
+                 * @description Left out: amd64.
+                 * @enum {string}
+                 */
+                arch?: "amd64" | "arm64";
+                /** @description For an hour, in the currency of your choice, the same for all pools. */
+                onDemandPrice: string;
+                /** @description What an hour usually costs on the spot market. Left out: never bought there. */
+                spotPrice?: string;
+            }[];
+            /** @description Machines are spread evenly over them. */
+            zones?: {
+                name: string;
+                subnetId: string;
+            }[];
+            /** @description So many machines are bought on demand before any is bought on the spot market. */
+            onDemandBase?: number;
+            /** @description So much of what goes beyond the base is bought on the spot market, while it has any. */
+            spotPercent?: number;
+            /** @description So many are always kept. */
+            minHosts?: number;
+            /** @description Never more, those that are on their way in or out included. */
+            maxHosts?: number;
+            /** @description So many are kept without any task, for what comes next. */
+            idleHosts?: number;
+            /** @description A machine leaves when it was not needed for so long, and so long after the pool last grew. */
+            cooldownSeconds?: number;
+            /** @description Machines used to at most so many percent are drained when their tasks fit elsewhere. 0: only empty ones leave. */
+            emptyBelowPercent?: number;
+            /** @description A machine whose agent has not joined by then is ended. */
+            joinTimeoutSeconds?: number;
+            /** @description The tiers that its hosts have. */
+            isolation?: ("container" | "sandbox")[];
+            /** @description Attributes that its hosts will have, for tasks that ask for them. */
+            attributes?: {
+                [key: string]: string;
+            };
+            /** @description Shell script that a machine runs at its first start. It finds BERTH_JOIN_URL, BERTH_HOST_TOKEN and others set. */
+            bootScript?: string;
+            /** @description Tags of its machines at EC2, beside Berth’s own. */
+            tags?: {
+                [key: string]: string;
             };
         };
         UpdateSecurityGroup: {
@@ -8513,6 +8852,443 @@ export interface operations {
             };
             /** @description The key’s role may not do this. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPools: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them, in one page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PoolPage"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createPool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreatePool"];
+            };
+        };
+        responses: {
+            /** @description The pool. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is taken, or this Berth has no way to EC2. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pool: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pool. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deletePool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pool: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pool as it was. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It still has machines. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updatePool: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pool: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdatePool"];
+            };
+        };
+        responses: {
+            /** @description The pool as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pool"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listMachines: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                pool: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MachinePage"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

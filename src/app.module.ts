@@ -8,6 +8,7 @@ import { InvoicesModule } from './billing/invoices/invoices.module.js';
 import type { Config } from './config.js';
 import { DbModule } from './db/db.module.js';
 import { DrainModule } from './drain/drain.module.js';
+import { FleetModule } from './fleet/fleet.module.js';
 import { HttpModule } from './http/http.module.js';
 import { JobsModule } from './jobs/jobs.module.js';
 import { NetworkModule } from './network/network.module.js';
@@ -31,6 +32,7 @@ export class AppModule {
         AgentsModule,
         DrainModule,
         NetworkModule,
+        FleetModule,
         BillingModule,
         BudgetsModule,
         InvoicesModule,

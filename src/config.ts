@@ -89,6 +89,16 @@ const schema = z.object({
     .optional(),
   BERTH_MAIL_FROM: z.string().min(3).default('berth@localhost'),
   BERTH_WEBHOOK_NETWORKS: list.pipe(z.array(cidrSchema)).default([]),
+  BERTH_EC2_REGION: z
+    .string()
+    .regex(/^[a-z0-9-]{3,40}$/, 'must be a region such as eu-central-1')
+    .optional(),
+  BERTH_EC2_ENDPOINT: z
+    .string()
+    .regex(/^https?:\/\//, 'must begin with http:// or https://')
+    .optional(),
+  BERTH_FLEET_INTERVAL_MS: milliseconds.default(10_000),
+  BERTH_FLEET_STRAY_GRACE_MS: milliseconds.default(900_000),
   BERTH_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
 });
 
@@ -148,6 +158,10 @@ export type Config = Readonly<{
     /** Networks that tenants' webhooks may reach although they are not on the Internet. */
     allowedNetworks: readonly string[];
   }>;
+  /** Where pools' machines are started; null: nowhere. */
+  ec2: Readonly<{ region: string; endpoint: string | null }> | null;
+  /** `strayGraceMs`: how old an instance that no row knows must be before it is ended. */
+  fleet: Readonly<{ intervalMs: number; strayGraceMs: number }>;
   logLevel: string;
 }>;
 
@@ -226,6 +240,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
       mailFrom: e.BERTH_MAIL_FROM,
       allowedNetworks: Object.freeze(e.BERTH_WEBHOOK_NETWORKS),
     }),
+    ec2: e.BERTH_EC2_REGION === undefined ? null : Object.freeze({ region: e.BERTH_EC2_REGION, endpoint: e.BERTH_EC2_ENDPOINT ?? null }),
+    fleet: Object.freeze({ intervalMs: e.BERTH_FLEET_INTERVAL_MS, strayGraceMs: e.BERTH_FLEET_STRAY_GRACE_MS }),
     logLevel: e.BERTH_LOG_LEVEL,
   });
 }

@@ -29,6 +29,7 @@ import { addKill } from './verbs/kill.js';
 import { addLogin } from './verbs/login.js';
 import { addLogout } from './verbs/logout.js';
 import { addLogs } from './verbs/logs.js';
+import { addPool } from './verbs/pool.js';
 import { addPortForward } from './verbs/port-forward.js';
 import { addPs } from './verbs/ps.js';
 import { addQuota } from './verbs/quota.js';
@@ -44,7 +45,7 @@ const inOrderOfHelp = [
   ...[addRun, addPs, addLogs, addStop, addInspect, addExplain, addEvents, addCost, addBudget, addInvoices],
   ...[addExec, addCp, addPortForward],
   ...[addStats, addResize, addFreeze, addThaw, addKill],
-  ...[addDefine, addDefinitions, addImages, addVolume, addHosts, addHost, addCapacityGroup, addBilling, addContext, addVersion],
+  ...[addDefine, addDefinitions, addImages, addVolume, addHosts, addHost, addPool, addCapacityGroup, addBilling, addContext, addVersion],
   ...[addLogin, addLogout, addUsers, addKeys, addQuota, addAudit],
 ];
 

@@ -136,6 +136,16 @@ export const errorCodes = {
     message: 'There is no security group {name} here. Make it first, or name another.',
   },
   security_group_in_use: { status: 409, retry: false, message: 'The security group {name} is used by {by}. Take it from there first.' },
+  ec2_not_configured: {
+    status: 409,
+    retry: false,
+    message: 'This Berth starts no machines at EC2. Set BERTH_EC2_REGION for its control plane, and give that a role which may.',
+  },
+  pool_in_use: {
+    status: 409,
+    retry: false,
+    message: 'The pool {name} still has {machines} machines. Set its minHosts, idleHosts and maxHosts to 0, and wait for them to leave.',
+  },
   too_many: { status: 409, retry: false, message: 'There are {limit} {what} already, which is the most. Delete one first.' },
   log_expired: { status: 410, retry: false, message: 'The log of this task was kept for {days} days after its end, and has been removed.' },
   ambiguous_id: { status: 409, retry: false, message: '{id} fits more than one {what}. Type more of it.' },

@@ -42,6 +42,6 @@ import { StreamRelay } from './stream-relay.service.js';
     GatewayHttp,
     Gateway,
   ],
-  exports: [HostLinks, HostsService],
+  exports: [Authority, HostLinks, HostsService],
 })
 export class AgentsModule {}

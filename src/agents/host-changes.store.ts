@@ -28,13 +28,14 @@ export async function changeHost(db: DataSource, hostId: HostId, change: HostCha
 }
 
 /**
- * Removes a host for good: its certificate is refused from now on. @param force also with tasks, which end then.
+ * Removes a host for good: its certificate is refused from now on. @param force also with tasks, which end then. @param why in words, for them and for the host’s events
  * @returns the tasks that ended, or how many there are that forbid it; null if there is no such host.
  */
 export async function removeHost(
   db: DataSource,
   hostId: HostId,
   force: boolean,
+  why = 'was removed by the operator',
 ): Promise<{ removed: true; tasks: TaskId[] } | { removed: false; count: number } | null> {
   return db.transaction(async (manager) => {
     // Waits for placements that are being committed, and lets no other begin.
@@ -46,7 +47,7 @@ export async function removeHost(
     if (count > 0 && !force) return { removed: false, count };
     const rows: { id: TaskId }[] = await manager.query(
       `WITH ended AS (
-         UPDATE tasks SET state = 'stopped', stop_code = 'HostRemoved', stop_reason = 'host ' || $2 || ' was removed by the operator',
+         UPDATE tasks SET state = 'stopped', stop_code = 'HostRemoved', stop_reason = 'host ' || $2 || ' ' || $3,
                 stopped_at = now()
          WHERE host_id = $1 AND state ${holdsCapacity} RETURNING id, tenant_id, stop_reason
        ), events AS (
@@ -56,10 +57,10 @@ export async function removeHost(
        ), drains AS (
          UPDATE host_drains SET ended_at = now(), outcome = 'lost' WHERE host_id = $1 AND ended_at IS NULL
        ), told AS (
-         INSERT INTO host_events (host_id, type, reason) VALUES ($1, 'removed', 'Removed by the operator.')
+         INSERT INTO host_events (host_id, type, reason) VALUES ($1, 'removed', 'The host ' || $3 || '.')
        )
        SELECT id FROM ended`,
-      [hostId, host.name],
+      [hostId, host.name, why],
     );
     return { removed: true, tasks: rows.map(({ id }) => id) };
   });

@@ -10,7 +10,6 @@ import { StoredLogs1764460000000 } from '../../migrations/1764460000000-stored-l
 import { Networks1764500000000 } from '../../migrations/1764500000000-networks.js';
 import { ExecSessions1764700000000 } from '../../migrations/1764700000000-exec-sessions.js';
 import { TaskNames1764750000000 } from '../../migrations/1764750000000-task-names.js';
-
 import { Volumes1766000000000 } from '../../migrations/1766000000000-volumes.js';
 import { Placement1766020000000 } from '../../migrations/1766020000000-placement.js';
 import { HostDrains1766030000000 } from '../../migrations/1766030000000-host-drains.js';
@@ -23,6 +22,7 @@ import { Metering1766060000000 } from '../../migrations/1766060000000-metering.j
 import { BudgetsAndFargate1766060100000 } from '../../migrations/1766060100000-budgets-and-fargate.js';
 import { Invoices1766070000000 } from '../../migrations/1766070000000-invoices.js';
 import { StripeExports1766071000000 } from '../../migrations/1766071000000-stripe-exports.js';
+import { Pools1766040000000 } from '../../migrations/1766040000000-pools.js';
 
 export const migrations = [
   Initial1764000000000,
@@ -47,6 +47,7 @@ export const migrations = [
   Audit1766050200000,
   DataKeyVersions1766050300000,
   Defragmentation1766031000000,
+  Pools1766040000000,
 ];
 
 export function dataSourceOptions(databaseUrl: string, poolSize: number) {

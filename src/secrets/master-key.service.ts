@@ -1,5 +1,5 @@
 // A key above all keys, from a file that only the control plane can read: it wraps tenants' data keys.
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { keyBytes, nonceBytes, open, seal } from './envelope.js';
@@ -22,6 +22,11 @@ export class MasterKey {
     const key = Buffer.from(readFileSync(file, 'utf8').trim(), 'base64');
     if (key.length !== keyBytes) throw new Error(`The master key in ${file} must be ${keyBytes} bytes in base64.`);
     return new MasterKey(key);
+  }
+
+  /** 32 bytes that only who has the key can name, the same each time. @param purpose whose they are, and which */
+  derive(purpose: string): Buffer {
+    return createHmac('sha256', this.key).update(`berth derived key\0${purpose}`).digest();
   }
 
   wrap(tenantId: string, dataKey: Buffer): Buffer {

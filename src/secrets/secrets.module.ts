@@ -35,6 +35,6 @@ import { SecretsStore } from './secrets.store.js';
     SecretsService,
     SecretsStore,
   ],
-  exports: [SecretBox, SecretValues],
+  exports: [MasterKeys, SecretBox, SecretValues],
 })
 export class SecretsModule {}

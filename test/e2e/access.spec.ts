@@ -100,6 +100,7 @@ beforeAll(async () => {
     userId: await memberOf(owner.id),
     // Whose exec session it is does not matter: of another's task there is none.
     sessionId: randomUUID(),
+    pool: 'main',
   };
 });
 afterAll(async () => {
