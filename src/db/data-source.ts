@@ -14,6 +14,7 @@ import { Volumes1766000000000 } from '../../migrations/1766000000000-volumes.js'
 import { Placement1766020000000 } from '../../migrations/1766020000000-placement.js';
 import { HostDrains1766030000000 } from '../../migrations/1766030000000-host-drains.js';
 import { Defragmentation1766031000000 } from '../../migrations/1766031000000-defragmentation.js';
+import { Pools1766040000000 } from '../../migrations/1766040000000-pools.js';
 import { Accounts1766050000000 } from '../../migrations/1766050000000-accounts.js';
 import { Quotas1766050100000 } from '../../migrations/1766050100000-quotas.js';
 import { Audit1766050200000 } from '../../migrations/1766050200000-audit.js';
@@ -22,7 +23,6 @@ import { Metering1766060000000 } from '../../migrations/1766060000000-metering.j
 import { BudgetsAndFargate1766060100000 } from '../../migrations/1766060100000-budgets-and-fargate.js';
 import { Invoices1766070000000 } from '../../migrations/1766070000000-invoices.js';
 import { StripeExports1766071000000 } from '../../migrations/1766071000000-stripe-exports.js';
-import { Pools1766040000000 } from '../../migrations/1766040000000-pools.js';
 
 export const migrations = [
   Initial1764000000000,
