@@ -14,10 +14,6 @@ export function isApiKey(text: string): boolean {
   return form.test(text);
 }
 
-export function hashApiKey(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
-}
-
 /** As AWS' access key ids: 20 capital letters and digits. @param random at least 16 random bytes. */
 export function formatAccessKeyId(random: Buffer): string {
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';

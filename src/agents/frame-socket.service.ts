@@ -2,7 +2,7 @@
 // silence, the limit of what may pile up unsent. What the frames mean is agent-link.service.ts.
 import { type AgentFrame, agentFrameSchema, type GatewayFrame } from '@berth/contract';
 import type { RawData, WebSocket } from 'ws';
-import { madeStorable } from '../http/invalid-request.js';
+import { madeStorable } from '../storable-text.js';
 
 export interface FrameListeners {
   onFrame(frame: AgentFrame): void;

@@ -1,6 +1,6 @@
 // What the trail keeps of a request's body: the fields that its route names, in a size that a chain can bear. The body was
 // not checked yet.
-import { madeStorable } from '../http/invalid-request.js';
+import { madeStorable } from '../storable-text.js';
 
 const longest = 200;
 const most = 40;

@@ -1,6 +1,7 @@
 // Turns the first problem that a schema found into one sentence and one field path, in words a person can act on.
 import type { z } from 'zod';
 import { ApiError } from '../errors.js';
+import { isStorable } from '../storable-text.js';
 
 type Issue = z.core.$ZodIssue;
 
@@ -82,16 +83,4 @@ export function requireStorable(value: unknown): void {
 export function invalidRequest([first]: readonly Issue[]): ApiError {
   const { field, detail } = first ? describeIssue(first) : { field: undefined, detail: 'The request is not valid.' };
   return new ApiError('invalid_request', { detail }, { field });
-}
-
-/** With the flag `u`, \p{Cs} matches only a surrogate without its other half. */
-const unstorable = /[\0\p{Cs}]/gu;
-
-export function isStorable(text: string): boolean {
-  return text.search(unstorable) < 0;
-}
-
-/** With the replacement character for what cannot be stored. */
-export function madeStorable(text: string): string {
-  return text.replace(unstorable, '\ufffd');
 }

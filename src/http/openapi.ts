@@ -67,7 +67,7 @@ function tidy({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodType; jsonSchem
 function complete(path: string, operation: Operation): void {
   const secured = path.startsWith('/v1/') && !('x-public' in operation);
   operation.security = secured ? [{ apiKey: [] }, { session: [] }] : [];
-  const failures = secured ? failuresOf(path, operation) : {};
+  const failures = path.startsWith('/v1/') ? failuresOf(path, operation, secured) : {};
   for (const [status, description] of Object.entries(failures)) operation.responses[status] ??= { description };
   for (const [status, response] of Object.entries(operation.responses)) {
     if (/^[45]/.test(status))
@@ -75,11 +75,10 @@ function complete(path: string, operation: Operation): void {
   }
 }
 
-function failuresOf(path: string, operation: Operation): Record<string, string> {
+function failuresOf(path: string, operation: Operation, secured: boolean): Record<string, string> {
   const takesInput = operation.requestBody !== undefined || operation.parameters?.some((one) => 'in' in one && one.in === 'query');
   return {
-    401: 'The key is missing or not valid.',
-    403: 'The key’s role may not do this.',
+    ...(secured ? { 401: 'The key is missing or not valid.', 403: 'The key’s role may not do this.' } : {}),
     ...(path.includes('{') ? { 404: 'There is no such object in this tenant.' } : {}),
     ...(takesInput ? { 422: 'Something in the request is wrong; `field` says where.' } : {}),
     429: 'Too many requests; Retry-After says when to go on.',

@@ -2,7 +2,8 @@
 import { type ArgumentMetadata, StandardSchemaValidationPipe } from '@nestjs/common';
 import type { z } from 'zod';
 import { notFound } from '../errors.js';
-import { invalidRequest, isStorable, madeStorable, requireStorable } from './invalid-request.js';
+import { isStorable, madeStorable } from '../storable-text.js';
+import { invalidRequest, requireStorable } from './invalid-request.js';
 
 export class ValidationPipe extends StandardSchemaValidationPipe {
   constructor() {

@@ -1,7 +1,12 @@
 // infra/terraform as data: its blocks, and what their expressions refer to. Syntax is @cdktf/hcl2json's to judge.
 import { execFileSync } from 'node:child_process';
-import { parse } from '@cdktf/hcl2json';
+import { createRequire } from 'node:module';
 import { files, read } from './tree.js';
+
+// Its types bring those of a browser, which contradict Node's.
+const { parse } = createRequire(import.meta.url)('@cdktf/hcl2json') as {
+  parse(name: string, text: string): Promise<Record<string, unknown>>;
+};
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 type Block = Readonly<Record<string, Json>>;
