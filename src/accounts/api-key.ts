@@ -1,6 +1,5 @@
 // The form of API keys. `berth_<prefix>_<secret>`: the prefix is shown in lists, the secret has 256 random bits, and
 // only the SHA-256 of the whole is kept: with that many bits a slow hash would add nothing.
-import { createHash } from 'node:crypto';
 
 const form = /^berth_([0-9a-f]{8})_[A-Za-z0-9_-]{43}$/;
 
