@@ -49,13 +49,18 @@ export async function pathStatus(host: InsideHost, taskId: string, container: st
   throw new InsideError('path_not_found', { path, container });
 }
 
-const kinds: Readonly<Record<number, PathStatus['kind']>> = { 16807: 'file', 9604: 'directory', 21609: 'link' };
+/** By S_IFMT of inode(7). */
+const kinds = new Map<number, PathStatus['kind']>([
+  [0o100000, 'file'],
+  [0o040000, 'directory'],
+  [0o120000, 'link'],
+]);
 
 /** @param output mode in hexadecimal and size in bytes. */
 export function statusOf(path: string, output: string): PathStatus {
   const [mode = '0', size = '0'] = output.trim().split(' ');
   const bits = Number.parseInt(mode, 16);
-  return { path, kind: kinds[bits & 0o170000] ?? 'other', sizeBytes: Number(size), mode: bits & 0o7777 };
+  return { path, kind: kinds.get(bits & 0o170000) ?? 'other', sizeBytes: Number(size), mode: bits & 0o7777 };
 }
 
 /** `/a/b/` as `b` in `/a`; the root as `.` in itself. */
