@@ -27,7 +27,12 @@ export default defineConfig({
         fileParallelism: false,
       }),
       // What is promised when things break, on real containers, with a watcher of /proc as the judge.
-      project('faults', ['test/faults/**/*.spec.ts'], { testTimeout: 120_000, hookTimeout: 180_000, fileParallelism: false }),
+      project('faults', ['test/faults/**/*.spec.ts'], {
+        globalSetup: cluster,
+        testTimeout: 120_000,
+        hookTimeout: 180_000,
+        fileParallelism: false,
+      }),
       // Attacks from inside of containers and sandboxes, each with its control that succeeds where the defence is off.
       project('security', ['test/security/**/*.spec.ts'], {
         globalSetup: cluster,

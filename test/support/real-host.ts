@@ -25,6 +25,8 @@ type Container = Partial<Pick<ContainerSpec, 'command' | 'user' | 'readonlyRootF
 };
 
 export interface RealHost {
+  /** Of the agent; names what is on the host. */
+  readonly instance: string;
   readonly berth: Api;
   readonly registry: TestRegistry;
   readonly tenant: { readonly id: string; readonly key: string };
@@ -41,7 +43,8 @@ export interface RealHost {
   stop(): Promise<void>;
 }
 
-export async function startRealHost(): Promise<RealHost> {
+/** @param given where the agent has its data, in place of a temporary directory. */
+export async function startRealHost(given?: string): Promise<RealHost> {
   const registry = await startRegistry();
   const berth = await startApi({
     BERTH_DEFAULT_REGISTRY: registry.address,
@@ -50,7 +53,7 @@ export async function startRealHost(): Promise<RealHost> {
   });
   const tenant = await berth.newTenant('developer');
   const api = berth.as(tenant.key);
-  const data = await mkdtemp(join(tmpdir(), 'berth-test-agent-'));
+  const data = given ?? (await mkdtemp(join(tmpdir(), 'berth-test-agent-')));
   const number = Math.floor(Math.random() * 200);
   const { body: token } = await berth.as(berth.operatorKey).post('/v1/host-tokens').send({}).expect(201);
   const env = {
@@ -70,6 +73,7 @@ export async function startRealHost(): Promise<RealHost> {
   const agent = (...args: string[]) => ['exec', process.execPath, '--import', 'tsx', main, ...args];
 
   const host: RealHost = {
+    instance: env.BERTH_AGENT_INSTANCE,
     berth,
     registry,
     tenant,
