@@ -17,6 +17,7 @@ test('shows what was asked for, and nothing of the defaults', () => {
   expect(askedSheet({ cpuBurst: true, containers: [container('main', asked), container('plain')] })).toEqual([
     ['CPU burst', 'yes'],
     ['Block I/O weight', null],
+    ['Volumes', null],
     [
       'main',
       'host name web; terminal yes; init no; labels team=a; ulimits nofile=1:-1; tmpfs /run (64 MiB); /dev/shm 128 MiB; DNS 1.1.1.1; capabilities -ALL, +NET_RAW',
