@@ -58,14 +58,14 @@ async function readDemand(manager: EntityManager): Promise<Pick<FleetView, 'held
   );
   const pending: DemandRow[] = await manager.query(
     `SELECT ${asked}, ${home} AS "hostId", false AS movable FROM tasks t
-     WHERE state = 'pending' AND desired_state = 'running' AND capacity_tier <> 'spot' GROUP BY ${make} ORDER BY min(created_at)`,
+     WHERE state = 'pending' AND desired_state = 'running' AND coalesce(needs->>'capacityTier', 'flex') <> 'spot' GROUP BY ${make} ORDER BY min(created_at)`,
   );
   return toDemands(held, pending);
 }
 
-const make = 'tenant_id, cpu_millis, memory_mib, needs, tags, capacity_tier, placement_group';
+const make = 'tenant_id, cpu_millis, memory_mib, needs, tags, group_name';
 const asked = `tenant_id AS "tenantId", cpu_millis AS "cpuMillis", memory_mib AS "memoryMiB", needs::text AS needs, nullif(tags, '{}') AS tags,
-  capacity_tier AS tier, placement_group AS "group", count(*)::int AS count`;
+  group_name AS "group", count(*)::int AS count`;
 /** Where its volumes are. Those that are nowhere yet are made where it is placed. */
 const home = `(SELECT v.host_id FROM jsonb_array_elements(CASE WHEN needs ? 'volumes' THEN needs->'volumes' ELSE '[]' END) AS need
   JOIN volumes v ON v.id = (need->>'id')::uuid WHERE v.host_id IS NOT NULL LIMIT 1)`;

@@ -190,7 +190,7 @@ describe('looking', () => {
     expect((await cli('hosts')).stdout).toMatch(/^HOST +NAME +STATE .*\n[0-9a-f]{8} +sim-1 +active/);
     expect(await json('images')).toContainEqual({ name: 'busybox', tags: ['latest'] });
     expect((await cli('definitions', '--family', 'busybox')).stdout).toMatch(/^DEFINITION .*\nbusybox:\d+/);
-    expect((await cli('host', 'token', '--valid-for', '10m')).stdout).toMatch(/^berth-host\.\S+\n$/);
+    expect((await cli('host', 'token', '--valid-for', '10m')).stdout).toMatch(/bin\/join https:\/\/\S+ '?berth-host\.\S+\n$/);
   });
 });
 
