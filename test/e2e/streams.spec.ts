@@ -85,12 +85,11 @@ describe('watch', () => {
 
 describe('logs', () => {
   it('follow from before the start to the end, every line once', async () => {
-    const task = await run(['run'], { overrides: { memoryMiB: 4_096_000 } });
+    const filler = await run(['run'], { overrides: { memoryMiB: 4_000 } });
+    await untilState(filler.id, 'running');
+    const task = await run(['run']);
     const following = collect(receiveEvents(`${berth.url}/v1/tasks/${task.id}/logs?follow=true`, headers()));
-    await berth.database.query('UPDATE tasks SET memory_mib = 64 WHERE id = $1', [task.id]);
-    await api()
-      .post('/v1/tasks')
-      .send({ definition: { family: 'nudge', containers: [{ name: 'main', image: 'busybox', command: ['exit'] }] } });
+    await api().post(`/v1/tasks/${filler.id}/stop`).expect(200);
     await untilState(task.id, 'running');
     const lines = [print(task.id, 'one'), print(task.id, 'two')];
     await sleep(300);

@@ -121,7 +121,7 @@ describe('bin/join', () => {
 
   it('starts the agent again when it dies', async () => {
     const agents = async () =>
-      (await run('pgrep', ['-f', `${directory}/berth/agent/dist/main.js run`]).catch(() => ({ stdout: '' }))).stdout.trim();
+      (await run('pgrep', ['-f', `${directory}/berth/agent/.*dist/main.js run`]).catch(() => ({ stdout: '' }))).stdout.trim();
     const first = await vi.waitFor(async () => {
       const pid = await agents();
       expect(pid).toMatch(/^\d+$/);

@@ -67,7 +67,7 @@ describe('statistics of a task', () => {
   it('show memory: what is in use, files apart, and the limit', async () => {
     // A file in a tmpfs can't be given back, one on disk can.
     const task = taskSpec(
-      [sh('head -c 20000000 /dev/zero > /dev/shm/kept; head -c 30000000 /dev/zero > /file; cat /file > /dev/null; echo ready; sleep 600')],
+      [sh('head -c 20000000 /dev/zero > /dev/shm/kept; head -c 30000000 /dev/zero > /file; sync /file; echo ready; sleep 600')],
       {
         memoryMiB: 100,
         pidsLimit: 99,

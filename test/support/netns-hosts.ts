@@ -119,7 +119,8 @@ async function netnsHost(
     },
     destroy: async () => {
       await killAgent();
-      await run('nsenter', [...agent, 'teardown'], { env: env(), cwd: root });
+      // One of which no agent of ours was started has nothing to take away.
+      if (child) await run('nsenter', [...agent, 'teardown'], { env: env(), cwd: root });
       await run(launcher, ['unpin'], { env: env() });
       await sh(`ip netns del ${namespace}`);
       await rm(data, { recursive: true, force: true });
