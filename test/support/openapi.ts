@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 export type RequiredRole = 'viewer' | 'developer' | 'owner' | 'operator' | 'any';
 
 export interface JsonSchema {
+  readonly properties?: Readonly<Record<string, unknown>>;
   readonly $ref?: string;
   readonly type?: string;
   readonly minimum?: number;
