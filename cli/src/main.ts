@@ -52,6 +52,8 @@ const inOrderOfHelp = [
 const program = new Command('berth')
   .description('Runs containers on Berth.')
   .helpCommand('help [verb]', 'show what a verb does, with examples')
+  // An option belongs to the word that it stands behind: `audit verify -o json`.
+  .enablePositionalOptions()
   .showHelpAfterError('See "berth --help", or "berth VERB --help" for examples.')
   .exitOverride();
 for (const add of inOrderOfHelp) add(program);

@@ -29,7 +29,6 @@ export function addAudit(program: Command): void {
     .option('--since <time>', 'a time, or how long ago')
     .option('--action <name>', 'of this kind, such as runTasks')
     .addOption(new Option('--outcome <outcome>', 'with this end').choices(['done', 'failed', 'denied', 'unknown']))
-    .enablePositionalOptions()
     .action(list);
   addVerb(audit, 'verify', 'Check that nothing was changed or taken out', [
     ['berth audit verify', 'computes every hash anew; fails if one does not fit'],

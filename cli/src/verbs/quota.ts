@@ -14,7 +14,6 @@ export function addQuota(program: Command): void {
     ['berth quota set 3f0e6a52-… tasks=100 memoryMiB=65536', 'sets some of them (operators)'],
   ])
     .option('--tenant <id>', 'of this tenant (operators)')
-    .enablePositionalOptions()
     .action(show);
   addVerb(quota, 'set <tenant> <limit...>', 'Set quotas of a tenant, or of all that have none of their own (operators)', [
     ['berth quota set 3f0e6a52-… tasks=100 cpuMillis=none', 'none: no limit, whatever the default is'],
