@@ -48,7 +48,7 @@ it.each([
 
   fill();
   await vi.waitUntil(async () => words.test((await pressure()) ?? ''), patience);
-  const definition = { family: 'late', containers: [{ name: 'main', image, command: ['sleep', '1000'] }] };
+  const definition = { family: 'late', ephemeralStorageMiB: 64, containers: [{ name: 'main', image, command: ['sleep', '1000'] }] };
   const [late] = (await api().post('/v1/tasks').send({ definition }).expect(201)).body.items as [Task];
   await vi.waitUntil(async () => (await taskOf(late.id)).pending?.summary.match(/1 host short of disk/), patience);
   expect(alive()).toEqual(processes);

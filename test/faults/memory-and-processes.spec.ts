@@ -63,7 +63,7 @@ it('row 23: the host runs out of memory: a task dies, never the agent', async (c
 });
 
 it('row 24: a fork bomb meets the task’s limit of processes, and nobody else notices', async () => {
-  const bomb = { ...shellTask(image, 'bomb() { bomb | bomb & }; bomb; sleep 1000'), pidsLimit: 32 };
+  const bomb = { ...shellTask(image, 'bomb() { bomb | bomb & }; bomb; exec sleep 1000'), pidsLimit: 32 };
   host.run(bomb);
   await host.reported(bomb, ({ state }) => state === 'running');
   await expect.poll(() => processesOf(host.instance, bomb.taskId).length, { timeout: 20_000 }).toBeGreaterThan(16);

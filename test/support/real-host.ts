@@ -78,7 +78,7 @@ export async function startRealHost(given?: string): Promise<RealHost> {
     registry,
     tenant,
     async run({ image, ...container }) {
-      const definition = { family: 'inside', memoryMiB: 128, containers: [{ name: 'main', image, ...container }] };
+      const definition = { family: 'inside', memoryMiB: 128, ephemeralStorageMiB: 64, containers: [{ name: 'main', image, ...container }] };
       const { body } = await api.post('/v1/tasks').send({ definition }).expect(201);
       const [task] = body.items as [Task];
       await vi.waitUntil(async () => (await api.get(`/v1/tasks/${task.id}`)).body.state === 'running', patience);
