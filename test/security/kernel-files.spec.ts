@@ -35,14 +35,15 @@ for (const tier of tiers) {
   it(`probe ${tier}: files that tell of the host are empty`, async (context) => {
     skipWithout(tier, context);
     const script = `for f in ${readable.join(' ')}; do [ -n "$(head -c 1 $f 2>/dev/null | tr '\\0' x)" ] && echo "$f"; done; for d in ${directories.join(' ')}; do [ -n "$(ls $d 2>/dev/null)" ] && echo "$d"; done; echo done`;
-    expect(await inside(script)).toBe(tier === 'sandbox' ? expect.stringMatching(/done\n$/) : 'done\n');
+    // What gVisor tells is its own kernel's, not the host's.
+    expect(await inside(script)).toMatch(tier === 'sandbox' ? /done\n$/ : /^done\n$/);
     // The control: on the host at least one of them has something to tell.
     expect(await host.runtime.sh(script)).not.toBe('done\n');
   });
 
   it(`probe ${tier}: files that steer the host can't be written`, async (context) => {
     skipWithout(tier, context);
-    const script = writable.map(([file, value]) => `(echo '${value}' >${file}) 2>/dev/null && echo "${file}"`).join('; ');
+    const script = writable.map(([file, value]) => `[ -e ${file} ] && (echo '${value}' >${file}) 2>/dev/null && echo "${file}"`).join('; ');
     expect(await inside(`${script}; echo done`)).toBe('done\n');
   });
 }
