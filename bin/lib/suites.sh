@@ -49,17 +49,18 @@ start_postgres() {
 
 # run_vitest TITLE PROJECT: its results go to the workspace, under a number of their own.
 run_vitest() {
-  local results=$workspace/results-$SECONDS-$RANDOM
+  local results=$workspace/results-$SECONDS-$RANDOM started=$SECONDS
   printf '\n— %s\n' "$1"
   (cd "$root" && BERTH_TEST_RESULTS=$results node node_modules/vitest/vitest.mjs run --project "$2" \
     --reporter=default --reporter=./test/support/suite-reporter.ts </dev/null) || note_failure "$results" "$1"
   [[ -f $results ]] || note_failure "$results" "$1"
+  printf 'took %s: %d s\n' "$1" $((SECONDS - started)) >>"$results"
 }
 
 run_checks() {
   local results=$workspace/results-checks
   printf '\n— Static checks\n'
-  if (cd "$root" && npm run --silent check </dev/null); then echo 'passed 1' >"$results"; else echo 'failed 1' >"$results"; fi
+  if (cd "$root" && npm run --silent check </dev/null); then echo 'passed 1' >"$results"; else printf 'failed 1\nbroke Static checks: see above\n' >"$results"; fi
 }
 
 # A suite that ended badly counts as a failure, even if it never came to report one.
@@ -67,11 +68,12 @@ note_failure() {
   grep -q '^failed [1-9]' "$1" 2>/dev/null || printf 'failed 1\n' >>"$1"
 }
 
-# Prints what was skipped and why, and the sum. Fails if anything failed.
+# Prints what was skipped and why, how long each suite took, what failed, and the sum. Fails if anything failed.
 sum_up() {
-  local skipped
-  skipped=$(cat "$workspace"/results-* | grep '^skipped ' || true)
-  [[ -z $skipped ]] || printf '\n%s\n' "${skipped//skipped /Skipped: }"
+  printf '\n'
+  cat "$workspace"/results-* | sed -n 's/^skipped /Skipped: /p'
+  printf '\n'
+  cat "$workspace"/results-* | sed -n 's/^took /Took: /p; s/^broke /Failed: /p' | sort -r
   cat "$workspace"/results-* | awk '
     { sum[$1] += $1 == "skipped" ? 1 : $2 }
     END { printf "\n%d passed, %d failed, %d skipped\n", sum["passed"], sum["failed"], sum["skipped"]; exit sum["failed"] > 0 }'

@@ -1,5 +1,6 @@
 // What bin/test adds up: a vitest reporter that writes one suite's results to the file BERTH_TEST_RESULTS, as lines
-// `passed N`, `failed N` and, for each skipped test, `skipped NAME: REASON`. Suites of promises end with their table.
+// `passed N`, `failed N` and, for each skipped or failed test, `skipped NAME: REASON` or `broke FILE > NAME: ERROR`.
+// Suites of promises end with their table.
 import { writeFileSync } from 'node:fs';
 import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/node';
 import { type PromiseResult, promiseIn, tableText } from './result-table.js';
@@ -30,17 +31,27 @@ function skipReason(test: TestCase): string {
 
 function summarise(modules: readonly TestModule[], unhandled: readonly SerializedError[]): string {
   const tests = modules.flatMap((module) => [...module.children.allTests()]);
-  const count = (state: string) => tests.filter((test) => test.result().state === state).length;
-  // A file that does not load, and an error outside of any test, are failures without a failed test.
-  const broken = modules.filter((module) => module.errors().length > 0).length;
+  const passed = tests.filter((test) => test.result().state === 'passed').length;
   const skipped = tests.filter((test) => ['skipped', 'pending'].includes(test.result().state));
-  return [`passed ${count('passed')}`, `failed ${count('failed') + broken + unhandled.length}`, ...skipped.map(describeSkip), ''].join(
-    '\n',
-  );
+  const broken = breakages(modules, unhandled);
+  return [`passed ${passed}`, `failed ${broken.length}`, ...skipped.map(describeSkip), ...broken, ''].join('\n');
+}
+
+// A file that does not load, and an error outside of any test, are failures without a failed test.
+function breakages(modules: readonly TestModule[], unhandled: readonly SerializedError[]): string[] {
+  const lines = modules.flatMap((module) => [
+    ...module.errors().map((error) => describeBreakage(module.relativeModuleId, error)),
+    ...[...module.children.allTests('failed')].map((test) =>
+      describeBreakage(`${module.relativeModuleId} > ${test.fullName}`, test.result().errors?.[0]),
+    ),
+  ]);
+  return [...lines, ...unhandled.map((error) => describeBreakage('outside of any test', error))];
+}
+
+function describeBreakage(where: string, error: SerializedError | undefined): string {
+  return `broke ${where}: ${(error?.message ?? 'no reason given').slice(0, 300)}`.replace(/\s+/g, ' ');
 }
 
 function describeSkip(test: TestCase): string {
-  const result = test.result();
-  const reason = 'note' in result && result.note ? result.note : 'no reason given';
-  return `skipped ${test.fullName}: ${reason}`.replace(/\s+/g, ' ');
+  return `skipped ${test.fullName}: ${skipReason(test) || 'no reason given'}`.replace(/\s+/g, ' ');
 }
