@@ -1,12 +1,15 @@
 // How a host becomes one of the fleet, and stays it: a one-use token buys the first certificate, and each certificate
 // the next. The token names the authority's fingerprint, so the first contact is no leap of faith.
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import { agentPaths, type CertificateResponse, certificateResponseSchema, parseHostToken } from '@berth/contract';
-import { bare, type Credentials, postToGateway, serverName } from './gateway-post.js';
+import { bare, type Credentials, GatewayRefused, postToGateway, serverName } from './gateway-post.js';
 import { assertCertifies, fingerprintOf, type Identity, type KeyRequest, newKeyRequest, pemOf } from './identity.js';
 
 const timeoutMs = 15_000;
+/** Many hosts may come at once from one address; each takes its turn, up to so often. */
+const mostTurns = 30;
 
 interface EnrolOptions {
   /** wss://host:port */
@@ -80,5 +83,13 @@ function authorityIn(socket: TLSSocket, fingerprint: string): string {
 }
 
 async function certificateFrom(gatewayUrl: string, path: string, body: object, credentials: Credentials): Promise<CertificateResponse> {
-  return certificateResponseSchema.parse(await postToGateway(gatewayUrl, path, body, credentials));
+  for (let turn = 1; ; turn += 1) {
+    try {
+      return certificateResponseSchema.parse(await postToGateway(gatewayUrl, path, body, credentials));
+    } catch (error) {
+      const waitSeconds = error instanceof GatewayRefused && error.status === 429 ? error.retryAfterSeconds : null;
+      if (waitSeconds === null || turn === mostTurns) throw error;
+      await sleep(Math.min(waitSeconds, timeoutMs / 1000) * 1000);
+    }
+  }
 }

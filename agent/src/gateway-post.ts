@@ -15,6 +15,8 @@ export class GatewayRefused extends Error {
   constructor(
     readonly status: number,
     detail: string,
+    /** How long the gateway wants to be left alone; null when it did not say. */
+    readonly retryAfterSeconds: number | null = null,
   ) {
     super(`The gateway refused (${status}): ${detail}`);
     this.name = 'GatewayRefused';
@@ -65,7 +67,7 @@ export function postToGateway(
         });
         response.on('end', () => {
           try {
-            resolve(readAnswer(response.statusCode ?? 0, text));
+            resolve(readAnswer(response.statusCode ?? 0, text, response.headers['retry-after']));
           } catch (error) {
             reject(error as Error);
           }
@@ -79,8 +81,10 @@ export function postToGateway(
   });
 }
 
-function readAnswer(status: number, text: string): unknown {
-  if (status < 200 || status > 299) throw new GatewayRefused(status, problemIn(text));
+function readAnswer(status: number, text: string, retryAfter: string | undefined): unknown {
+  if (status < 200 || status > 299) {
+    throw new GatewayRefused(status, problemIn(text), retryAfter && /^\d{1,5}$/.test(retryAfter) ? Number(retryAfter) : null);
+  }
   return JSON.parse(text);
 }
 

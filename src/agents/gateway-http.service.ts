@@ -44,7 +44,7 @@ type Route = { readonly limiter: RateLimiterMemory } & (
 @Injectable()
 export class GatewayHttp {
   /** Making a certificate costs milliseconds of CPU. Secrets can't be guessed; this is about the load. */
-  private readonly certificates = new RateLimiterMemory({ points: 60, duration: 5 });
+  private readonly certificates = new RateLimiterMemory({ points: 300, duration: 5 });
   /** A host asks for its tasks, which are many, and remembers what it was told. */
   private readonly questions = new RateLimiterMemory({ points: 1000, duration: 5 });
   /** A chunk is a MiB of log. */

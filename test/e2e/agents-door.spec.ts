@@ -335,7 +335,7 @@ describe('streams', () => {
 // Last, for it leaves the door shut for some seconds.
 describe('too many requests', () => {
   it('are put off', async () => {
-    const answers = await Promise.all(Array.from({ length: 120 }, () => post(agentPaths.enrol, {})));
+    const answers = await Promise.all(Array.from({ length: 360 }, () => post(agentPaths.enrol, {})));
     expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThan(0);
   });
 });

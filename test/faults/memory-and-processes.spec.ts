@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type AgentHost, agentHost, shellTask } from '../support/agent-host.js';
-import { liveContainers } from '../support/process-watch.js';
+import { liveContainers, processesOf } from '../support/process-watch.js';
 import { startRegistry, type TestRegistry } from '../support/registry.js';
 
 let registry: TestRegistry;
@@ -60,6 +60,21 @@ it('row 23: the host runs out of memory: a task dies, never the agent', async (c
     await host.sh(`echo ${before.trim()} >${group}/memory.limit_in_bytes || true
       for p in $(cat ${group}/agent/cgroup.procs); do echo $p >/sys/fs/cgroup/memory/cgroup.procs; done; rmdir ${group}/agent`);
   }
+});
+
+it('row 24: a fork bomb meets the task’s limit of processes, and nobody else notices', async () => {
+  // A shell gives up when it cannot fork, and the usual bomb of shells fizzles out; awk goes on trying.
+  const bomb = { ...shellTask(image, `exec awk 'BEGIN { while (1) system("sleep 1000 &") }'`), pidsLimit: 32 };
+  host.run(bomb);
+  await host.reported(bomb, ({ state }) => state === 'running');
+  await expect.poll(() => processesOf(host.instance, bomb.taskId).length, { timeout: 20_000 }).toBeGreaterThan(28);
+  for (let look = 0; look < 20; look++) expect(processesOf(host.instance, bomb.taskId).length).toBeLessThanOrEqual(32);
+  const other = shellTask(image, 'exit 0');
+  host.run(other);
+  expect(await host.reported(other, ({ state }) => state === 'stopped')).toMatchObject({ containers: [{ exitCode: 0 }] });
+  host.stop(bomb);
+  await host.reported(bomb, ({ state }) => state === 'stopped');
+  expect(processesOf(host.instance, bomb.taskId)).toEqual([]);
 });
 
 /** The agent and whatever belongs to it but the keeper of the containers, which must live on without it. */

@@ -119,6 +119,23 @@ describe('bin/join', () => {
     expect((await call<{ items: Host[] }>('GET', '/v1/hosts')).items.length).toBe(1);
   });
 
+  it('starts the agent again when it dies', async () => {
+    const agents = async () =>
+      (await run('pgrep', ['-f', `${directory}/berth/agent/.*dist/main.js run`]).catch(() => ({ stdout: '' }))).stdout.trim();
+    const first = await vi.waitFor(async () => {
+      const pid = await agents();
+      expect(pid).toMatch(/^\d+$/);
+      return Number(pid);
+    }, patience);
+    process.kill(first, 'SIGKILL');
+    await vi.waitFor(async () => {
+      const pid = await agents();
+      expect(pid).toMatch(/^\d+$/);
+      expect(Number(pid)).not.toBe(first);
+    }, patience);
+    await active('joined');
+  });
+
   it('runs tasks there, which leave it when it is drained', async () => {
     const definition = { family: 'web', cpuMillis: 50, memoryMiB: 32, containers: [{ name: 'main', image, command: ['sleep', '3600'] }] };
     const { items } = await call<{ items: Task[] }>('POST', '/v1/tasks', { definition, onHostDrain: 'replace' }, tenantKey);
