@@ -1753,6 +1753,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tenants/{tenantId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Set a tenant’s share of the queue
+         * @description Counts when tasks of several tenants wait: next is the tenant that holds least of the fleet, divided by its weight.
+         */
+        patch: operations["changeTenant"];
+        trace?: never;
+    };
     "/v1/tenants/{tenantId}/api-keys": {
         parameters: {
             query?: never;
@@ -2157,6 +2177,10 @@ export interface components {
         ChangePassword: {
             current: string;
             next: string;
+        };
+        ChangeTenant: {
+            /** @description 1: as everybody’s. */
+            placementWeight: number;
         };
         CloseMonth: {
             tenantId: string;
@@ -3978,8 +4002,10 @@ export interface components {
             queue: {
                 /** @description Tasks that wait and would be looked at before these. */
                 ahead: number;
-                /** @description In how long they would be placed, by how fast tasks are placed and end at present. Null: nobody can say. */
+                /** @description In how long they would be placed, by how fast tasks were placed lately. Null: nobody can say. */
                 etaMs: number | null;
+                /** @description How long tasks took lately from being placed to running; half took no longer. Null: none started lately. */
+                startMs: number | null;
             };
             /** @description Of all of the tasks together. */
             price: {
@@ -4547,6 +4573,8 @@ export interface components {
         Tenant: {
             id: string;
             name: string;
+            /** @description Its share when tasks of several tenants wait: one of weight 2 may hold twice as much as one of 1. */
+            placementWeight: number;
             /** Format: date-time */
             createdAt: string;
         };
@@ -12712,6 +12740,86 @@ export interface operations {
             };
             /** @description The key’s role may not do this. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeTenant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenantId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeTenant"];
+            };
+        };
+        responses: {
+            /** @description The tenant. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tenant"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -37,6 +37,7 @@ import { addResize } from './verbs/resize.js';
 import { addRun } from './verbs/run.js';
 import { addStats } from './verbs/stats.js';
 import { addStop } from './verbs/stop.js';
+import { addTenant } from './verbs/tenant.js';
 import { addUsers } from './verbs/users.js';
 import { addVersion } from './verbs/version.js';
 import { addVolume } from './verbs/volume.js';
@@ -45,7 +46,20 @@ const inOrderOfHelp = [
   ...[addRun, addPs, addLogs, addStop, addInspect, addExplain, addEvents, addCost, addBudget, addInvoices],
   ...[addExec, addCp, addPortForward],
   ...[addStats, addResize, addFreeze, addThaw, addKill],
-  ...[addDefine, addDefinitions, addImages, addVolume, addHosts, addHost, addPool, addCapacityGroup, addBilling, addContext, addVersion],
+  ...[
+    addDefine,
+    addDefinitions,
+    addImages,
+    addVolume,
+    addHosts,
+    addHost,
+    addPool,
+    addCapacityGroup,
+    addTenant,
+    addBilling,
+    addContext,
+    addVersion,
+  ],
   ...[addLogin, addLogout, addUsers, addKeys, addQuota, addAudit],
 ];
 

@@ -66,7 +66,9 @@ export function simulationInWords({ tasks, pending, queue, price }: SimulatedPla
     host?.zone ?? '-',
     [placement ?? pending?.summary ?? '', ...(evicts > 0 ? [`after ${evicts} spot tasks have left`] : [])].join('; '),
   ]);
-  const eta = queue.etaMs === null ? 'nobody can say when' : `placed in about ${(queue.etaMs / 1000).toFixed(2)} s`;
+  const seconds = (ms: number) => `${(ms / 1000).toFixed(2)} s`;
+  const start = queue.startMs === null ? '' : `, running ${seconds(queue.startMs)} later`;
+  const eta = queue.etaMs === null ? 'nobody can say when' : `placed in about ${seconds(queue.etaMs)}${start}`;
   return [
     table(['HOST', 'ZONE', 'WHY'], rows),
     '',

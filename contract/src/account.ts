@@ -13,7 +13,18 @@ export const createTenantSchema = z
   })
   .meta({ id: 'CreateTenant' });
 
-export const tenantSchema = z.object({ id: z.string(), name: z.string(), createdAt: z.iso.datetime() }).meta({ id: 'Tenant' });
+export const changeTenantSchema = z
+  .strictObject({ placementWeight: z.int().min(1).max(1000).describe('1: as everybody’s.') })
+  .meta({ id: 'ChangeTenant' });
+
+export const tenantSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    placementWeight: z.int().describe('Its share when tasks of several tenants wait: one of weight 2 may hold twice as much as one of 1.'),
+    createdAt: z.iso.datetime(),
+  })
+  .meta({ id: 'Tenant' });
 export type Tenant = z.output<typeof tenantSchema>;
 
 export const problemSchema = z

@@ -18,10 +18,11 @@ export const simulatedPlacementSchema = z
     pending: pendingReasonSchema.nullable().describe('Why those without a host have none.'),
     queue: z.object({
       ahead: z.int().describe('Tasks that wait and would be looked at before these.'),
-      etaMs: z
+      etaMs: z.int().nullable().describe('In how long they would be placed, by how fast tasks were placed lately. Null: nobody can say.'),
+      startMs: z
         .int()
         .nullable()
-        .describe('In how long they would be placed, by how fast tasks are placed and end at present. Null: nobody can say.'),
+        .describe('How long tasks took lately from being placed to running; half took no longer. Null: none started lately.'),
     }),
     price: z.object({ currency: z.string(), perHour: z.string(), priceBook: z.string() }).describe('Of all of the tasks together.'),
   })

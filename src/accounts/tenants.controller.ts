@@ -2,6 +2,7 @@ import {
   apiKeySchema,
   type CreateApiKey,
   type CreateInvitation,
+  changeTenantSchema,
   createApiKeySchema,
   createdApiKeySchema,
   createdInvitationSchema,
@@ -12,7 +13,7 @@ import {
   pageSchema,
   tenantSchema,
 } from '@berth/contract';
-import { Body, Controller, Delete, Get, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Inject, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { ApiKeys } from './api-keys.service.js';
@@ -43,6 +44,17 @@ export class TenantsController {
   @ApiOkResponse({ standardSchema: pageSchema(tenantSchema, 'TenantPage'), description: 'One page.' })
   listTenants(@Query({ schema: pageQuerySchema }) query: PageQuery) {
     return this.tenants.list(query);
+  }
+
+  @Patch(':tenantId')
+  @Audited('placementWeight')
+  @ApiOperation({
+    summary: 'Set a tenant’s share of the queue',
+    description: 'Counts when tasks of several tenants wait: next is the tenant that holds least of the fleet, divided by its weight.',
+  })
+  @ApiOkResponse({ standardSchema: tenantSchema, description: 'The tenant.' })
+  changeTenant(@Param('tenantId') tenantId: string, @Body({ schema: changeTenantSchema }) body: z.output<typeof changeTenantSchema>) {
+    return this.tenants.weigh(tenantId, body.placementWeight);
   }
 
   @Post(':tenantId/api-keys')

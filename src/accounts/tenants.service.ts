@@ -31,6 +31,13 @@ export class Tenants {
     return (await this.get(id)).id as TenantId;
   }
 
+  /** @param placementWeight counts from the scheduler's next pass on. @throws ApiError not_found */
+  async weigh(id: string, placementWeight: number): Promise<Tenant> {
+    const tenant = isId(id) ? await this.store.weigh(id as TenantId, placementWeight) : null;
+    if (!tenant) throw notFound('tenant', id);
+    return tenant;
+  }
+
   async whoami({ tenantId, role, keyId, scopes, expiresAt, userId }: Caller): Promise<Whoami> {
     const tenant = tenantId === null ? null : await this.get(tenantId);
     const user = userId && (await this.users.find(userId));

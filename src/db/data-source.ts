@@ -23,6 +23,7 @@ import { Metering1766060000000 } from '../../migrations/1766060000000-metering.j
 import { BudgetsAndFargate1766060100000 } from '../../migrations/1766060100000-budgets-and-fargate.js';
 import { Invoices1766070000000 } from '../../migrations/1766070000000-invoices.js';
 import { StripeExports1766071000000 } from '../../migrations/1766071000000-stripe-exports.js';
+import { Preemption1766080000000 } from '../../migrations/1766080000000-preemption.js';
 
 export const migrations = [
   Initial1764000000000,
@@ -48,6 +49,7 @@ export const migrations = [
   DataKeyVersions1766050300000,
   Defragmentation1766031000000,
   Pools1766040000000,
+  Preemption1766080000000,
 ];
 
 export function dataSourceOptions(databaseUrl: string, poolSize: number) {

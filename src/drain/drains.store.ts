@@ -43,6 +43,17 @@ export async function startDrain(db: DataSource, hostId: HostId, { cause, reason
   });
 }
 
+/** Hosts whose machines are taken back soon, and that are not to be empty before that. */
+export async function readInterrupted(db: DataSource): Promise<{ hostId: HostId; at: Date; secondsLeft: number }[]> {
+  return db.query(
+    `SELECT h.id AS "hostId", h.interruption_at AS at, floor(extract(epoch FROM h.interruption_at - now()))::int AS "secondsLeft"
+     FROM hosts h
+     WHERE h.interruption_at > now() AND h.removed_at IS NULL AND h.state <> 'lost'
+       AND NOT EXISTS (SELECT FROM host_drains d WHERE d.host_id = h.id
+         AND d.deadline_at BETWEEN h.interruption_at - interval '10 minutes' AND h.interruption_at)`,
+  );
+}
+
 /** Opens a host for tasks, or closes it without touching those it has. A drain that is under way is called off. */
 export async function setAvailability(db: DataSource, hostId: HostId, availability: 'open' | 'cordoned', reason: string): Promise<Changed> {
   return db.transaction(async (manager) => {

@@ -8,9 +8,10 @@ import { DataSource } from 'typeorm';
 import type { Config } from '../config.js';
 import { CONFIG, LOGGER } from '../db/db.module.js';
 import { SignalBus } from '../db/signals.js';
+import { DisruptionGate } from '../placement/disruption-gate.service.js';
 import { Leadership } from '../placement/leadership.service.js';
 import type { Lease } from '../placement/lease.store.js';
-import { endDrains } from './drains.store.js';
+import { endDrains, readInterrupted, startDrain } from './drains.store.js';
 import {
   beginEvictions,
   endEvictions,
@@ -27,6 +28,8 @@ import { stopReason } from './stop-reason.js';
 const everyMs = 2_000;
 /** Status of tasks changes all the time; so much of it is looked at together. */
 const gatherMs = 100;
+/** So long tasks may take to stop after a drain's deadline, before their machine is gone. */
+const stopSeconds = 30;
 
 @Injectable()
 export class EvictionReconciler implements OnModuleInit, OnModuleDestroy {
@@ -44,6 +47,7 @@ export class EvictionReconciler implements OnModuleInit, OnModuleDestroy {
     @Inject(DataSource) private readonly db: DataSource,
     @Inject(SignalBus) private readonly signals: SignalBus,
     @Inject(Leadership) private readonly leadership: Leadership,
+    @Inject(DisruptionGate) private readonly gate: DisruptionGate,
   ) {}
 
   onModuleInit(): void {
@@ -82,12 +86,29 @@ export class EvictionReconciler implements OnModuleInit, OnModuleDestroy {
   private async reconcile(): Promise<void> {
     const lease = this.leadership.lease;
     if (!lease) return;
+    await this.drainInterrupted();
+    if (await this.gate.exclusive(() => this.empty(lease))) await this.endDrains(lease);
+  }
+
+  /** Machines that their owner takes back: their tasks have until shortly before that. */
+  private async drainInterrupted(): Promise<void> {
+    for (const { hostId, at, secondsLeft } of await readInterrupted(this.db)) {
+      const reason = `EC2 takes the machine back at ${at.toISOString()}.`;
+      await startDrain(this.db, hostId, { cause: 'fleet', reason, deadlineSeconds: Math.max(0, secondsLeft - stopSeconds) });
+      this.logger.warn({ hostId, secondsLeft }, 'a host is emptied because its machine is taken back');
+      this.signals.send('pending', null);
+    }
+  }
+
+  /** @returns false when this replica no longer leads. */
+  private async empty(lease: Lease): Promise<boolean> {
     const leaving = await readLeaving(this.db, null);
     const { steps } = nextEvictions(leaving.tasks, leaving.groups, leaving.nowMs);
-    if (await this.carryOut(lease, steps, leaving)) await this.endDrains(lease);
+    const leads = await this.carryOut(lease, steps, leaving);
     // A stop frees its place among those under way, and a finished drain is none: look again without waiting.
     if (steps.length > 0) this.wakeSoon();
     this.busy = leaving.tasks.length > 0;
+    return leads;
   }
 
   /** @returns false when this replica no longer leads. */

@@ -1,24 +1,20 @@
 // What is read to decide who leaves next, and how that is carried out: each kind of step is one statement for all of
 // them, guarded by the leader's epoch, and repeats the condition that it was decided on. Writes answer null when the
 // lease no longer holds.
-import type { DesiredState, DisruptionBudget, HostId, OnHostDrain, StopCode, TaskId, TaskState } from '@berth/contract';
+import type { DesiredState, HostId, OnHostDrain, StopCode, TaskId, TaskState } from '@berth/contract';
 import type { DataSource } from 'typeorm';
 import { holdsCapacity } from '../db/holding.js';
+import type { DisruptionGroup } from '../placement/budget.js';
+import { available, disruptionGroupOf, millis, readDisruptionGroups } from '../placement/disruption.store.js';
 import { type Lease, leaseGuard } from '../placement/lease.store.js';
-import type { Group, LeavingTask } from './next-evictions.js';
+import type { LeavingTask } from './next-evictions.js';
 import { carriedOver } from './replacement-columns.js';
 
 export interface Leaving {
   readonly nowMs: number;
   readonly tasks: readonly (LeavingTask & { readonly hostId: HostId; readonly hostName: string; readonly drainId: string | null })[];
-  readonly groups: ReadonlyMap<string, Group>;
+  readonly groups: ReadonlyMap<string, DisruptionGroup>;
 }
-
-/** `t` is the task and `h` its host. Silence of the host makes it unknown, which is not available. */
-const available = (t: string, h: string) =>
-  `(${t}.state = 'running' AND ${t}.desired_state = 'running' AND ${t}.health <> 'unhealthy' AND ${h}.state = 'active')`;
-const millis = (column: string) => `extract(epoch FROM ${column})::float8 * 1000`;
-const groupOf = (t: string) => `coalesce(${t}.disruption_group, ${t}.task_definition_id)`;
 
 /** @param hostId only tasks of this host. */
 export async function readLeaving(db: DataSource, hostId: HostId | null): Promise<Leaving> {
@@ -27,7 +23,7 @@ export async function readLeaving(db: DataSource, hostId: HostId | null): Promis
        SELECT t.id FROM host_drains d JOIN tasks t ON t.host_id = d.host_id AND t.state ${holdsCapacity} WHERE d.ended_at IS NULL
        UNION SELECT task_id FROM evictions WHERE ended_at IS NULL
      )
-     SELECT ${millis('now()')} AS now_ms, t.id, ${groupOf('t')} AS group_id, t.on_host_drain, t.state, t.desired_state,
+     SELECT ${millis('now()')} AS now_ms, t.id, ${disruptionGroupOf('t')} AS group_id, t.on_host_drain, t.state, t.desired_state,
             coalesce(t.stop_code, t.desired_stop_code) AS stop_code, ${available('t', 'h')} AS available,
             ${millis('t.protected_until')} AS protected_until_ms, t.host_id, h.name AS host_name,
             d.id AS drain_id,
@@ -46,43 +42,7 @@ export async function readLeaving(db: DataSource, hostId: HostId | null): Promis
     [hostId],
   );
   const tasks = rows.flatMap((row) => (row.id === null ? [] : [toLeaving(row, row.id)]));
-  return { nowMs: rows[0]?.now_ms ?? 0, tasks, groups: await readGroups(db, [...new Set(tasks.map(({ groupId }) => groupId))]) };
-}
-
-/** Tasks are counted only where a budget asks how many there are. */
-async function readGroups(db: DataSource, groupIds: readonly string[]): Promise<Map<string, Group>> {
-  if (groupIds.length === 0) return new Map();
-  const rows: GroupRow[] = await db.query(
-    `SELECT g.id, b.budget, coalesce(c.wanted, 0) + coalesce(c.owed, 0) AS wanted, coalesce(c.available, 0) AS available,
-            e.under_way, e.begun_at_ms
-     FROM unnest($1::uuid[]) AS g(id)
-     LEFT JOIN disruption_groups dg ON dg.id = g.id LEFT JOIN task_definitions td ON td.id = g.id
-     CROSS JOIN LATERAL (SELECT coalesce(dg.budget, td.spec->'disruptionBudget') AS budget) b
-     LEFT JOIN LATERAL (
-       SELECT count(*) FILTER (WHERE ${available('t', 'h')})::int AS available,
-              -- What never ran is not missed, unless it takes another's place; and a pair is one.
-              count(*) FILTER (WHERE t.desired_state = 'running' AND (t.started_at IS NOT NULL OR t.replaces IS NOT NULL)
-                AND NOT EXISTS (SELECT FROM evictions o JOIN tasks old ON old.id = o.task_id
-                                WHERE t.replaces IS NOT NULL AND o.task_id = t.replaces AND o.ended_at IS NULL
-                                  AND old.desired_state = 'running' AND old.state <> 'stopped'))::int AS wanted,
-              (SELECT count(*)::int FROM evictions o JOIN tasks old ON old.id = o.task_id
-               WHERE o.group_id = g.id AND o.ended_at IS NULL AND o.replacement_id IS NULL AND old.desired_state = 'stopped') AS owed
-       FROM tasks t LEFT JOIN hosts h ON h.id = t.host_id
-       WHERE t.state <> 'stopped' AND (t.disruption_group = g.id OR (t.disruption_group IS NULL AND t.task_definition_id = g.id))
-     ) c ON b.budget IS NOT NULL
-     LEFT JOIN LATERAL (
-       SELECT count(*) FILTER (WHERE ended_at IS NULL)::int AS under_way,
-              coalesce(array_agg(${millis('begun_at')}) FILTER (WHERE begun_at > now() - interval '1 hour'), '{}') AS begun_at_ms
-       FROM evictions WHERE group_id = g.id AND (ended_at IS NULL OR begun_at > now() - interval '1 hour')
-     ) e ON true`,
-    [groupIds],
-  );
-  return new Map(
-    rows.map(({ id, budget, wanted, available, under_way, begun_at_ms }) => [
-      id,
-      { budget, wanted, available, underWay: under_way, begunAtMs: begun_at_ms },
-    ]),
-  );
+  return { nowMs: rows[0]?.now_ms ?? 0, tasks, groups: await readDisruptionGroups(db, [...new Set(tasks.map(({ groupId }) => groupId))]) };
 }
 
 const carried = carriedOver.join(', ');
@@ -117,7 +77,7 @@ export interface Beginning {
 export async function beginEvictions(db: DataSource, lease: Lease, all: readonly Beginning[]): Promise<TaskId[] | null> {
   const rows: { task_id: TaskId | null }[] = await db.query(
     `${leaseGuard}, chosen AS (
-       SELECT t.id AS task_id, ${groupOf('t')} AS group_id, x.drain_id, x.forced, x.replacement_id, h.name AS host_name
+       SELECT t.id AS task_id, ${disruptionGroupOf('t')} AS group_id, x.drain_id, x.forced, x.replacement_id, h.name AS host_name
        FROM lease, unnest($3::uuid[], $4::uuid[], $5::boolean[], $6::uuid[]) AS x(task_id, drain_id, forced, replacement_id)
             JOIN host_drains d ON d.id = x.drain_id AND d.ended_at IS NULL
             JOIN hosts h ON h.id = d.host_id
@@ -185,7 +145,7 @@ export async function stopEvicted(
        UPDATE tasks t SET desired_state = 'stopped', desired_stop_code = x.stop_code, desired_stop_reason = x.reason
        FROM lease, unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::boolean[]) AS x(task_id, drain_id, stop_code, reason, forced)
        WHERE t.id = x.task_id AND t.state ${holdsCapacity} AND t.desired_state = 'running'
-       RETURNING t.id, t.tenant_id, t.host_id, ${groupOf('t')} AS group_id, x.drain_id, x.reason, x.forced
+       RETURNING t.id, t.tenant_id, t.host_id, ${disruptionGroupOf('t')} AS group_id, x.drain_id, x.reason, x.forced
      ), told AS (
        INSERT INTO task_events (task_id, tenant_id, type, reason) SELECT id, tenant_id, 'desired-stopped', reason FROM stopped
      ), noted AS (
@@ -280,15 +240,6 @@ interface LeavingRow {
   replacement_state: TaskState;
   replacement_available: boolean | null;
   replacement_stop_code: StopCode | null;
-}
-
-interface GroupRow {
-  id: string;
-  budget: DisruptionBudget | null;
-  wanted: number;
-  available: number;
-  under_way: number;
-  begun_at_ms: number[];
 }
 
 function toLeaving(row: LeavingRow, id: TaskId): Leaving['tasks'][number] {

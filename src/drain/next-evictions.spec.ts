@@ -1,8 +1,8 @@
 import type { DisruptionBudget, OnHostDrain, TaskId } from '@berth/contract';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { minAvailable } from './budget.js';
-import { type EvictionStep, type Group, type LeavingTask, nextEvictions, type Replacement } from './next-evictions.js';
+import { type DisruptionGroup, minAvailable } from '../placement/budget.js';
+import { type EvictionStep, type LeavingTask, nextEvictions, type Replacement } from './next-evictions.js';
 
 const nowMs = Date.parse('2026-11-27T12:00:00Z');
 const hourMs = 3_600_000;
@@ -28,8 +28,15 @@ const replacement = (more: Partial<Replacement> = {}): Replacement => ({
   ...more,
 });
 const eviction = (by: Replacement | null, more = {}) => ({ id: '7', attempts: 1, attemptedAtMs: nowMs - 1000, replacement: by, ...more });
-const group = (more: Partial<Group> = {}): Group => ({ budget: null, wanted: 1, available: 1, underWay: 0, begunAtMs: [], ...more });
-const decide = (task: LeavingTask, of: Group = group()) => {
+const group = (more: Partial<DisruptionGroup> = {}): DisruptionGroup => ({
+  budget: null,
+  wanted: 1,
+  available: 1,
+  underWay: 0,
+  begunAtMs: [],
+  ...more,
+});
+const decide = (task: LeavingTask, of: DisruptionGroup = group()) => {
   const { steps, waiting } = nextEvictions([task], new Map([['g', of]]), nowMs);
   return steps.length > 0 ? steps.map(inWords) : (waiting.get(task.id) ?? '');
 };
@@ -40,7 +47,7 @@ const inWords = (step: EvictionStep) => {
 };
 
 describe('one task', () => {
-  it.each<[string, LeavingTask, Group | undefined, string[] | RegExp]>([
+  it.each<[string, LeavingTask, DisruptionGroup | undefined, string[] | RegExp]>([
     ['is replaced', leaving(), undefined, ['begin']],
     [
       'waits for its replacement',
@@ -281,7 +288,7 @@ class Stage {
     return this.plot.elsewhere + olds + this.actors.filter(({ task }) => task.eviction?.replacement?.available).length;
   }
 
-  group(): Group {
+  group(): DisruptionGroup {
     const underWay = this.actors.filter(({ task, ended }) => task.eviction && !ended).length;
     return {
       budget: this.plot.budget,

@@ -1,16 +1,7 @@
 // Decides how tasks leave hosts that are being drained: who is replaced next, who may stop, who has to. Budgets, rates,
 // windows and protection hold until the deadline, and then no more; what is done against them is said to be forced.
-import {
-  type DesiredState,
-  type DisruptionBudget,
-  isTerminal,
-  type OnHostDrain,
-  type StopCode,
-  stopCodes,
-  type TaskId,
-  type TaskState,
-} from '@berth/contract';
-import { isOpen, minAvailable } from './budget.js';
+import { type DesiredState, isTerminal, type OnHostDrain, type StopCode, stopCodes, type TaskId, type TaskState } from '@berth/contract';
+import { begunWithinHour, type DisruptionGroup, isOpen, keepsSome, minAvailable } from '../placement/budget.js';
 
 /** A task on a host that is being drained, or one whose eviction has begun and not ended. */
 export interface LeavingTask {
@@ -45,17 +36,6 @@ export interface Replacement {
   readonly available: boolean;
 }
 
-export interface Group {
-  readonly budget: DisruptionBudget | null;
-  /** How many tasks there are to be; one and its replacement count once. Not needed without a budget. */
-  readonly wanted: number;
-  readonly available: number;
-  /** Evictions that have begun and not ended, wherever. */
-  readonly underWay: number;
-  /** When evictions began, within the last hour. */
-  readonly begunAtMs: readonly number[];
-}
-
 export type EvictionStep =
   /** With a replacement, unless that has to wait for the task's end. */
   | { readonly do: 'begin'; readonly taskId: TaskId; readonly forced: boolean; readonly replaceNow: boolean }
@@ -72,13 +52,12 @@ export interface Evictions {
   readonly waiting: ReadonlyMap<TaskId, string>;
 }
 
-const hourMs = 3_600_000;
 /** Of one group at a time, where no budget says how many: they all start somewhere else meanwhile. */
 const underWayAtMost = 25;
 const retry = { firstMs: 5_000, mostMs: 300_000 };
 
 /** The steps must be carried out in their order. */
-export function nextEvictions(tasks: readonly LeavingTask[], groups: ReadonlyMap<string, Group>, nowMs: number): Evictions {
+export function nextEvictions(tasks: readonly LeavingTask[], groups: ReadonlyMap<string, DisruptionGroup>, nowMs: number): Evictions {
   const ledgers = new Map([...groups].map(([id, group]) => [id, new Ledger(group, nowMs)]));
   const steps: EvictionStep[] = [];
   const waiting = new Map<TaskId, string>();
@@ -92,7 +71,7 @@ export function nextEvictions(tasks: readonly LeavingTask[], groups: ReadonlyMap
   return { steps, waiting };
 }
 
-const noGroup: Group = { budget: null, wanted: 0, available: 0, underWay: 0, begunAtMs: [] };
+const noGroup: DisruptionGroup = { budget: null, wanted: 0, available: 0, underWay: 0, begunAtMs: [] };
 
 function urgency(task: LeavingTask, nowMs: number): number {
   if (isTerminal(task.state)) return 0;
@@ -109,22 +88,16 @@ class Ledger {
   private begunWithinHour: number;
 
   constructor(
-    private readonly group: Group,
+    private readonly group: DisruptionGroup,
     private readonly nowMs: number,
   ) {
     this.available = group.available;
     this.underWay = group.underWay;
-    this.begunWithinHour = group.begunAtMs.filter((atMs) => nowMs - atMs < hourMs).length;
+    this.begunWithinHour = begunWithinHour(group, nowMs);
   }
 
   private get mustRun(): number {
     return minAvailable(this.group.budget, this.group.wanted);
-  }
-
-  /** Only then it is known how many there are. */
-  private get keepsSome(): boolean {
-    const { budget } = this.group;
-    return budget?.minAvailablePercent !== undefined || budget?.maxUnavailable !== undefined;
   }
 
   /** @returns what forbids another eviction, in words; null if nothing does. */
@@ -133,13 +106,13 @@ class Ledger {
     if (!isOpen(budget?.windows, this.nowMs)) return 'its budget allows no moves at this time of the week';
     if (budget?.maxPerHour !== undefined && this.begunWithinHour >= budget.maxPerHour)
       return `its budget allows ${budget.maxPerHour} moves within an hour`;
-    const atATime = this.keepsSome ? Math.max(1, wanted - this.mustRun) : underWayAtMost;
+    const atATime = keepsSome(this.group.budget) ? Math.max(1, wanted - this.mustRun) : underWayAtMost;
     return this.underWay >= atATime ? `${this.underWay} of its kind are being moved; it comes after them` : null;
   }
 
   /** @param available whether the task that is to stop counts as running. */
   refusesToStop(available: boolean): string | null {
-    if (!available || !this.keepsSome || this.available - 1 >= this.mustRun) return null;
+    if (!available || !keepsSome(this.group.budget) || this.available - 1 >= this.mustRun) return null;
     return `its budget keeps ${this.mustRun} of ${this.group.wanted} running, and ${this.available} are`;
   }
 

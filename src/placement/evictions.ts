@@ -1,6 +1,6 @@
 // Who waits for whom to leave a host. Kept in the model, and rebuilt from tasks that were told to leave for another's sake.
 import type { HostId, TaskId } from '@berth/contract';
-import type { Decision } from './fleet-model.js';
+import type { Decision } from './plan.js';
 
 export interface Wait {
   readonly decisions: readonly Decision[];

@@ -6,7 +6,7 @@ import type { DataSource } from 'typeorm';
 import { holdsCapacity } from '../db/holding.js';
 import { hostAttributes, hostState } from '../db/host-columns.js';
 import { queryPrepared } from '../db/prepared.js';
-import type { CapacityGroupRow, FleetChanges, HostRow, TaskRow, VolumeRow } from './fleet.js';
+import type { CapacityGroupRow, FleetChanges, HostRow, TaskRow, TenantWeightRow, VolumeRow } from './fleet.js';
 
 /** Up to where the database was read; opaque. */
 export type Frontier = string;
@@ -21,6 +21,9 @@ const hostFields = `h.id, h.name, ${hostState} AS state, h.room_version AS "room
 const taskFields = `t.id, t.tenant_id AS "tenantId", t.state, t.desired_state = 'stopped' AS stopping, t.host_id AS "hostId", t.cpu_millis AS "cpuMillis",
   t.memory_mib AS "memoryMiB", t.needs::text AS needs, nullif(t.tags, '{}') AS tags, t.group_name AS "group",
   CASE WHEN t.gang_id IS NOT NULL THEN json_build_object('id', t.gang_id, 'min', t.gang_min) END AS gang, t.replaced_by AS "replacedBy",
+  -- Of tasks that others may evict: those of a request that has a budget, or else of a definition that has one.
+  CASE WHEN t.needs->>'capacityTier' = 'spot' THEN coalesce(t.disruption_group,
+    (SELECT d.id FROM task_definitions d WHERE d.id = t.task_definition_id AND d.spec ? 'disruptionBudget')) END AS "budgetGroup",
   CASE WHEN t.placed_at IS NULL THEN 0 ELSE floor(extract(epoch FROM now() - t.placed_at))::int END AS "ageS"`;
 
 const waits = `t.state = 'pending' AND t.desired_state = 'running'`;
@@ -32,7 +35,8 @@ const reading = (hosts: string, tasks: string, volumes: string) => `
          ${list(`SELECT id, host_id AS "hostId", size_mib AS "sizeMiB", removed_at IS NOT NULL AS removed FROM volumes WHERE ${volumes}`)} AS volumes,
          ${list(`SELECT g.id, g.name, g.cpu_millis AS "cpuMillis", g.memory_mib AS "memoryMiB", g.gpus,
                    ARRAY(SELECT tenant_id FROM capacity_group_tenants t WHERE t.group_id = g.id ORDER BY tenant_id) AS tenants
-                 FROM capacity_groups g ORDER BY g.name`)} AS "capacityGroups"`;
+                 FROM capacity_groups g ORDER BY g.name`)} AS "capacityGroups",
+         ${list(`SELECT id AS "tenantId", placement_weight AS weight FROM tenants WHERE placement_weight <> 1`)} AS weights`;
 const tasksWhere = (condition: string, order = '') => `(SELECT ${taskFields} FROM tasks t WHERE ${condition} ${order})`;
 const oldestFirst = 'ORDER BY t.created_at, t.id';
 
@@ -81,4 +85,5 @@ interface FleetReadingRow {
   tasks: TaskRow[];
   volumes: VolumeRow[];
   capacityGroups: CapacityGroupRow[];
+  weights: TenantWeightRow[];
 }

@@ -3,6 +3,7 @@ import type { HostId, TaskId } from '@berth/contract';
 import { describe, expect, it } from 'vitest';
 import { changes, hostRow as host, modelOf, placeAll, running, taskRow as task, whyPending } from '../../test/support/fleet-model.js';
 import type { Needs } from './fleet.js';
+import { HostImages } from './host-images.js';
 import { etaMs, simulate } from './simulate.js';
 
 const small = { cpuMillis: 1000, memoryMiB: 1024 };
@@ -202,6 +203,74 @@ describe('spot tasks', () => {
   });
 });
 
+describe('spot tasks with a disruption budget', () => {
+  const spot = (id: string, on: string) => running(id, on, { capacityTier: 'spot' }, { cpuMillis: 3000, budgetGroup: 'b' });
+  const victims = (model: ReturnType<typeof modelOf>) => model.plan(10).evictions.flatMap((eviction) => eviction.victims);
+  const waiting = ['t', 'u'].map((id) => sized(id, 2000, 64));
+
+  it('stay, unless their budget was asked just now, and then only so many leave', () => {
+    const model = modelOf([host('a'), host('b')], [spot('s1', 'a'), spot('s2', 'b'), ...waiting]);
+    expect([victims(model), model.allowances.groups, model.dispatch.parked]).toEqual([[], ['b'], 2]);
+    model.dispatch.reconsider();
+    expect(model.allowances.during(new Map([['b', 1]]), () => victims(model))).toHaveLength(1);
+    model.dispatch.reconsider();
+    expect(victims(model)).toEqual([]);
+  });
+
+  it('are not asked about when the last has gone', () => {
+    const model = modelOf([host('a')], [spot('s', 'a')]);
+    model.apply(changes({ tasks: [{ ...spot('s', 'a'), state: 'stopped' }] }), 0);
+    expect(model.allowances.groups).toEqual([]);
+  });
+});
+
+describe('tenants', () => {
+  const of = (tenantId: string) => Array.from({ length: 20 }, (_, i) => task(`${tenantId}${i}`, {}, { tenantId, cpuMillis: 400 }));
+  const placedOf = (model: ReturnType<typeof modelOf>) => placeAll(model).filter((words) => words.startsWith('x')).length;
+
+  it('get what there is by their weight', () => {
+    const model = modelOf([host('a')]);
+    model.weigh([{ tenantId: 'x', weight: 4 }]);
+    model.apply(changes({ tasks: [...of('y'), ...of('x')] }), 0);
+    expect(placedOf(model)).toBe(8);
+  });
+
+  it('have the weight 1 when theirs is taken back', () => {
+    const model = modelOf([host('a')]);
+    model.weigh([{ tenantId: 'x', weight: 4 }]);
+    model.weigh([]);
+    model.apply(changes({ tasks: [...of('y'), ...of('x')] }), 0);
+    expect(placedOf(model)).toBe(5);
+  });
+});
+
+describe('images', () => {
+  const images = new HostImages();
+  const pair = [host('a'), host('b')];
+  const ended = (id: string, on: string, image: string) => running(id, on, { image }, { state: 'stopped' });
+
+  it('draw tasks to a host that has had them, where hosts are else alike', () => {
+    for (const [on, image] of [
+      ['a', 'one'],
+      ['b', 'two'],
+    ] as const) {
+      const model = modelOf(pair, [running('r', on, { image })], { images });
+      model.apply(changes({ tasks: [ended('r', on, image)] }), 0);
+    }
+    // The model is made anew; what hosts have is still known.
+    expect(placeAll(modelOf(pair, [task('t', { image: 'one' })], { images }))).toEqual(['t@a']);
+    expect(placeAll(modelOf(pair, [task('t', { image: 'two' })], { images }))).toEqual(['t@b']);
+  });
+
+  it('are forgotten with a lost host, and the oldest of many', () => {
+    const few = new HostImages();
+    for (let i = 0; i < 65; i++) few.note('a' as HostId, `${i}`);
+    expect([[...few.of('a' as HostId)].length, [...few.of('a' as HostId)][0]]).toEqual([64, '1']);
+    modelOf([host('a', { state: 'lost' })], [], { images: few });
+    expect([...few.of('a' as HostId)]).toEqual([]);
+  });
+});
+
 describe('capacity groups', () => {
   const group = { id: 'g', name: 'g', cpuMillis: 3000, memoryMiB: 1024, gpus: 0, tenants: ['paying'] };
   const guaranteed: Needs = { capacityTier: 'guaranteed' };
@@ -221,7 +290,10 @@ describe('a simulation', () => {
     const first = simulate(model, rows);
     expect(first.tasks.map(({ hostId }) => hostId)).toEqual(['a', null]);
     expect(first).toMatchObject({ ahead: 1, pending: { summary: 'needs 600m CPU; the largest free is 400m CPU on 1 host' } });
-    expect([etaMs(first, 0), simulate(model, rows)]).toEqual([null, first]);
+    expect([etaMs(first, null, 0), simulate(model, rows)]).toEqual([null, first]);
+    const fits = { ...first, pending: null, ahead: 98 };
+    expect([etaMs(fits, 2.5, 7), etaMs(fits, null, 7)]).toEqual([260, 110]);
+    expect(etaMs({ ...fits, tasks: [{ hostId: null, placement: null, evicts: 1 }] }, 1, 120_000)).toBe(120_109);
     expect(placeAll(model)).toEqual(['q@a']);
     expect(model.hosts.get('a' as HostId)?.cpuMillis).toBe(1000);
   });

@@ -1,15 +1,18 @@
 // The fleet in memory, as the database has it: hosts and what is on them in the engine, what waits in its queue. Rows go in,
 // plans come out. The same rows twice change nothing, so whoever feeds it may repeat itself. Pure; live-engine feeds it.
 import type { HostId, PendingReason, TaskId } from '@berth/contract';
+import { Allowances } from './allowances.js';
 import { Dispatch, type Submission } from './engine/dispatch.js';
 import { Engine } from './engine/engine.js';
 import { lifetimeAt } from './engine/lifetime.js';
 import type { Lifetime, Placement, PlaceRequest } from './engine/types.js';
 import { Evictions } from './evictions.js';
-import type { CapacityGroupRow, FleetChanges, HostRow, TaskRow } from './fleet.js';
+import type { CapacityGroupRow, FleetChanges, HostRow, TaskRow, TenantWeightRow } from './fleet.js';
+import { HostImages } from './host-images.js';
 import { closedBecause, hostSpecOf } from './host-spec.js';
 import { gangReason } from './pending-reason.js';
 import { placedInWords } from './placed-in-words.js';
+import type { Decision, Eviction, Plan } from './plan.js';
 import { TaskShapes } from './task-shapes.js';
 import { VolumeLedger } from './volume-ledger.js';
 import { newVolumesMiB, type VolumeHomes, writtenByOthers } from './volume-needs.js';
@@ -19,28 +22,6 @@ interface Held {
   readonly row: TaskRow;
   /** When it was placed, by the clock of whoever feeds the model. */
   readonly placedAtS: number;
-}
-
-export interface Decision {
-  readonly taskId: TaskId;
-  readonly hostId: HostId;
-  /** Of the host, when this was decided. */
-  readonly roomVersion: number;
-  /** Why this host, in words. */
-  readonly placement: string;
-  /** All that were decided for the gang are placed, or none. */
-  readonly gangId: string | null;
-}
-
-/** These have to leave before the others can be placed. */
-export interface Eviction {
-  readonly decisions: readonly Decision[];
-  readonly victims: readonly TaskId[];
-}
-
-export interface Plan {
-  readonly placed: readonly Decision[];
-  readonly evictions: readonly Eviction[];
 }
 
 const perTenant = 1000;
@@ -54,6 +35,7 @@ export class FleetModel {
   /** Tasks without a host, in the order of arrival; those that wait for others to leave are among them. */
   readonly pending = new Map<TaskId, TaskRow>();
   readonly shapes: TaskShapes;
+  readonly allowances = new Allowances(this.engine);
   private readonly held = new Map<TaskId, Held>();
   private readonly onHost = new Map<HostId, Set<TaskId>>();
   private readonly evictions = new Evictions();
@@ -65,7 +47,12 @@ export class FleetModel {
   private readonly groupOfTenant: ReadonlyMap<string, string>;
   private readonly capacityGroups: string;
 
-  constructor(capacityGroups: readonly CapacityGroupRow[]) {
+  private weights: readonly TenantWeightRow[] = [];
+
+  constructor(
+    capacityGroups: readonly CapacityGroupRow[],
+    private readonly images = new HostImages(),
+  ) {
     this.capacityGroups = JSON.stringify(capacityGroups);
     this.groupOfTenant = new Map(capacityGroups.flatMap(({ id, tenants }) => tenants.map((tenant) => [tenant, id] as const)));
     this.shapes = new TaskShapes((tenantId) => this.groupOfTenant.get(tenantId));
@@ -80,6 +67,13 @@ export class FleetModel {
 
   get heldCount(): number {
     return this.held.size;
+  }
+
+  /** The share of each tenant, when many wait, is by its weight. */
+  weigh(weights: readonly TenantWeightRow[]): void {
+    for (const { tenantId } of this.weights) this.dispatch.fairness.setWeight(tenantId, 1);
+    for (const { tenantId, weight } of weights) this.dispatch.fairness.setWeight(tenantId, weight);
+    this.weights = weights;
   }
 
   apply({ hosts, tasks, volumes }: Pick<FleetChanges, 'hosts' | 'tasks' | 'volumes'>, nowS: number): void {
@@ -165,6 +159,7 @@ export class FleetModel {
     const isUp = engine.world.hosts.handle(row.id) >= 0;
     if (row.state === 'lost') {
       this.hosts.delete(row.id);
+      this.images.forget(row.id);
       if (isUp) this.submit(this.takeDown(row.id));
       return;
     }
@@ -173,6 +168,7 @@ export class FleetModel {
     if (!isUp || JSON.stringify(engine.world.hosts.specs[engine.world.hosts.handle(row.id)]) !== JSON.stringify(spec)) {
       const tasks = isUp ? this.takeDown(row.id) : [];
       engine.apply({ kind: 'hostUp', host: spec });
+      for (const image of this.images.of(row.id)) engine.apply({ kind: 'image', host: row.id, image, present: true });
       for (const id of [...this.tasksOn(row.id)]) this.readopt(id);
       this.submit(tasks);
     }
@@ -260,10 +256,20 @@ export class FleetModel {
     this.held.set(row.id, { row, placedAtS: nowS - row.ageS });
     this.volumes.write(row.id, this.shapes.needsOf(row.needs).volumes);
     if (row.stopping && row.replacedBy && row.hostId) this.evictions.note(row.replacedBy, row.hostId, row.id);
+    this.allowances.note(row);
     if (row.hostId === null) return;
+    this.noteImage(row.hostId, this.shapes.needsOf(row.needs).image);
     const tasks = this.onHost.get(row.hostId);
     if (tasks) tasks.add(row.id);
     else this.onHost.set(row.hostId, new Set([row.id]));
+  }
+
+  private noteImage(host: HostId, image: string | undefined): void {
+    if (image === undefined) return;
+    const { isNew, dropped } = this.images.note(host, image);
+    if (this.engine.world.hosts.handle(host) < 0) return;
+    if (isNew) this.engine.apply({ kind: 'image', host, image, present: true });
+    if (dropped !== null) this.engine.apply({ kind: 'image', host, image: dropped, present: false });
   }
 
   private readopt(id: TaskId): void {
@@ -291,6 +297,7 @@ export class FleetModel {
     const held = this.held.get(id);
     if (!held) return;
     this.held.delete(id);
+    this.allowances.forget(id);
     this.volumes.leave(id, this.shapes.needsOf(held.row.needs).volumes);
     this.leaveHost(id, held.row.hostId);
     this.dispatch.ended(id);

@@ -22,6 +22,8 @@ export interface Needs {
   readonly placement?: PlacementRules;
   /** Absent: flex. */
   readonly capacityTier?: Exclude<CapacityTier, 'flex'>;
+  /** The beginning of its image's digest; of several, of the first essential container's. Softly: where it is already. */
+  readonly image?: string;
   /** The family, if something is counted within it and no group was named. */
   readonly family?: string;
 }
@@ -59,6 +61,8 @@ export interface TaskRow {
   readonly gang: { readonly id: string; readonly min: number } | null;
   /** The task that waits for this one to leave. */
   readonly replacedBy: TaskId | null;
+  /** Whose disruption budget its eviction would count against; null: nobody's, or nobody may evict it. */
+  readonly budgetGroup: string | null;
   /** In seconds, since it was placed; 0 for one that was not. */
   readonly ageS: number;
 }
@@ -81,6 +85,12 @@ export interface CapacityGroupRow {
   readonly tenants: readonly string[];
 }
 
+/** Only of tenants whose weight is not 1. */
+export interface TenantWeightRow {
+  readonly tenantId: string;
+  readonly weight: number;
+}
+
 /** What is new in the database, or all of it. */
 export interface FleetChanges {
   /** All rows that count are here: what is not is gone. */
@@ -91,4 +101,6 @@ export interface FleetChanges {
   readonly volumes: readonly VolumeRow[];
   /** Always all of them: there are few. */
   readonly capacityGroups: readonly CapacityGroupRow[];
+  /** Always all of them, too. */
+  readonly weights: readonly TenantWeightRow[];
 }

@@ -6,8 +6,10 @@ import type { Logger } from 'pino';
 import { Histogram } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { LOGGER } from '../db/db.module.js';
+import { readEvictionsAllowed } from './disruption.store.js';
 import { type Frontier, readFleet, readFleetChanges } from './fleet-changes.store.js';
 import { FleetModel } from './fleet-model.js';
+import { HostImages } from './host-images.js';
 
 /** Tasks' rules and sizes are tenants' to choose: shapes that nobody uses any more are let go by beginning anew. */
 const shapesAtMost = 20_000;
@@ -19,6 +21,7 @@ export class LiveEngine {
   private model: FleetModel | null = null;
   private frontier: Frontier = '0';
   private loadedAtMs = 0;
+  private readonly images = new HostImages();
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -32,6 +35,14 @@ export class LiveEngine {
    */
   async read<T>(look: (model: FleetModel) => T): Promise<T> {
     return this.exclusive(async () => look(await this.upToDate(null)));
+  }
+
+  /** The same, and what `look` tries may evict tasks as far as their disruption budgets allow it now. */
+  async readEvicting<T>(look: (model: FleetModel) => T): Promise<T> {
+    return this.exclusive(async () => {
+      const model = await this.upToDate(null);
+      return model.allowances.during(await readEvictionsAllowed(this.db, model.allowances.groups), () => look(model));
+    });
   }
 
   /** The same for who may change it, and wait in between: nobody else gets at the model before `work` is done. */
@@ -57,6 +68,7 @@ export class LiveEngine {
     if (model && model.shapes.count <= shapesAtMost && performance.now() - this.loadedAtMs < readAllAgainMs) {
       const changes = await readFleetChanges(this.db, this.frontier, ownEpoch);
       if (model.takes(changes)) {
+        model.weigh(changes.weights);
         model.apply(changes, nowS());
         this.frontier = changes.frontier;
         return model;
@@ -68,7 +80,8 @@ export class LiveEngine {
   private async load(): Promise<FleetModel> {
     const endTimer = loadSeconds.startTimer();
     const fleet = await readFleet(this.db);
-    const model = new FleetModel(fleet.capacityGroups);
+    const model = new FleetModel(fleet.capacityGroups, this.images);
+    model.weigh(fleet.weights);
     model.apply(fleet, nowS());
     this.model = model;
     this.loadedAtMs = performance.now();

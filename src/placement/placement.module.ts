@@ -4,6 +4,7 @@ import { AgentsModule } from '../agents/agents.module.js';
 import { CapacityGroupsController } from './capacity-groups.controller.js';
 import { CapacityGroups } from './capacity-groups.service.js';
 import { CapacityGroupsStore } from './capacity-groups.store.js';
+import { DisruptionGate } from './disruption-gate.service.js';
 import { HostLiveness } from './host-liveness.reconciler.js';
 import { Leadership } from './leadership.service.js';
 import { LiveEngine } from './live-engine.service.js';
@@ -13,7 +14,7 @@ import { Scheduler } from './scheduler.service.js';
 @Module({
   imports: [AgentsModule],
   controllers: [CapacityGroupsController],
-  providers: [CapacityGroups, CapacityGroupsStore, Leadership, LiveEngine, Placements, Scheduler, HostLiveness],
-  exports: [LiveEngine, Leadership],
+  providers: [CapacityGroups, CapacityGroupsStore, DisruptionGate, Leadership, LiveEngine, Placements, Scheduler, HostLiveness],
+  exports: [LiveEngine, Leadership, DisruptionGate],
 })
 export class PlacementModule {}

@@ -7,8 +7,9 @@ import type { SpecSource } from '../agents/task-spec.js';
 import { holdsCapacity } from '../db/holding.js';
 import { takesTasks } from '../db/host-columns.js';
 import { queryPrepared } from '../db/prepared.js';
-import type { Decision, Eviction } from './fleet-model.js';
+import { disruptionGroupOf } from './disruption.store.js';
 import { type Lease, leaseGuard } from './lease.store.js';
+import type { Decision, Eviction } from './plan.js';
 import { volumesAllow, volumesChoose } from './volume-homes.store.js';
 
 /** A task that was placed, with all that its host has to know. */
@@ -95,7 +96,9 @@ export async function commitEvictions(
               desired_stop_reason = 'task ' || e.by_id || ' needs its place; it has ${placementLimits.noticeSeconds} s to end'
        FROM lease, unnest($3::uuid[], $4::uuid[]) AS e(id, by_id)
        WHERE t.id = e.id AND t.state ${holdsCapacity} AND t.desired_state = 'running'
-       RETURNING t.id, t.tenant_id, t.host_id, t.desired_stop_reason
+       RETURNING t.id, t.tenant_id, t.host_id, t.desired_stop_reason, ${disruptionGroupOf('t')} AS group_id
+     ), counted AS (
+       INSERT INTO evictions (task_id, group_id, ended_at) SELECT id, group_id, now() FROM told
      ), events AS (
        INSERT INTO task_events (task_id, tenant_id, type, reason) SELECT id, tenant_id, 'interruption-notice', desired_stop_reason FROM told
      )

@@ -52,12 +52,18 @@ function simulated(model: FleetModel, row: TaskRow, placement: Placement | undef
   return { hostId: placement.host as HostId, placement: words, evicts: placement.victims.length };
 }
 
-/** A leader commits more than a thousand tasks a second; the first waits for little but the commit. */
-const msPerTask = 1;
+/** Where no queue was worked off lately: a leader commits more than a thousand tasks a second. */
+const usualMsPerTask = 1;
+/** The first waits for little but the commit. */
 const msOfFirst = 10;
 
-/** @returns null if nobody can say: it waits for capacity that has to come from somewhere. */
-export function etaMs({ tasks, pending, ahead }: Simulation, noticeMs: number): number | null {
+/**
+ * In how long all of the tasks would be placed.
+ * @param msPerTask how long each took lately; null: not known.
+ * @returns null if nobody can say: it waits for capacity that has to come from somewhere.
+ */
+export function etaMs({ tasks, pending, ahead }: Simulation, msPerTask: number | null, noticeMs: number): number | null {
   if (pending) return null;
-  return msOfFirst + (ahead + tasks.length) * msPerTask + (tasks.some(({ evicts }) => evicts > 0) ? noticeMs : 0);
+  const notice = tasks.some(({ evicts }) => evicts > 0) ? noticeMs : 0;
+  return Math.round(msOfFirst + (ahead + tasks.length) * (msPerTask ?? usualMsPerTask) + notice);
 }

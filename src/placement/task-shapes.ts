@@ -7,7 +7,7 @@ import { volumeKindAttribute } from './host-spec.js';
 type Rules = NonNullable<Needs['placement']>;
 
 /** What of its row a shape is made of. */
-export type Asking = Pick<TaskRow, 'tenantId' | 'cpuMillis' | 'memoryMiB' | 'needs' | 'tags' | 'stopping'>;
+export type Asking = Pick<TaskRow, 'tenantId' | 'cpuMillis' | 'memoryMiB' | 'needs' | 'tags' | 'stopping' | 'budgetGroup'>;
 
 interface Parsed {
   readonly needs: Needs;
@@ -59,7 +59,7 @@ export class TaskShapes {
     const { needs, ofTenant } = this.parse(row.needs);
     const labels = this.labelsOf(row);
     const scope = ofTenant || labels.length > 0 || needs.capacityTier === 'guaranteed' ? row.tenantId : '';
-    const key = `${row.cpuMillis}/${row.memoryMiB}/${row.stopping ? '-' : ''}/${scope}/${labels.join('\n')}/${row.needs}`;
+    const key = `${row.cpuMillis}/${row.memoryMiB}/${row.stopping ? '-' : ''}/${scope}/${labels.join('\n')}/${row.budgetGroup ?? ''}/${row.needs}`;
     const known = this.shapes.get(key);
     if (known) return known;
     const shape = Object.freeze(this.make(row, needs, labels));
@@ -76,6 +76,8 @@ export class TaskShapes {
       tier: row.stopping && tier === 'spot' ? 'flex' : tier,
       ...(group === undefined ? {} : { capacityGroup: group }),
       ...(needs.isolation === undefined ? {} : { isolation: needs.isolation }),
+      ...(row.budgetGroup === null ? {} : { budget: row.budgetGroup }),
+      ...(needs.image === undefined ? {} : { image: needs.image }),
       ...(needs.gpus?.models ? { gpuModels: needs.gpus.models } : {}),
       ...(needs.hostPorts ? { hostPorts: needs.hostPorts.map(portNumber) } : {}),
       ...(labels.length > 0 ? { labels } : {}),

@@ -16,6 +16,7 @@ import { ApiError } from '../errors.js';
 import type { Needs, TaskRow } from '../placement/fleet.js';
 import { hostSpecOf } from '../placement/host-spec.js';
 import { LiveEngine } from '../placement/live-engine.service.js';
+import { readPace } from '../placement/pace.store.js';
 import { etaMs, simulate } from '../placement/simulate.js';
 import { needsOf, type RegisteredSpec, taskSize } from './task-definition.js';
 import { TaskDefinitionsService } from './task-definitions.service.js';
@@ -42,10 +43,11 @@ export class SimulateTasks {
     const storage = await this.database.transaction((manager) => this.storage.needsOf(manager, tenantId, spec));
     const needs = { ...needsOf(spec, request), ...storage };
     const rows = rowsOf(tenantId, request, size, needs);
-    const { simulation, hosts } = await this.live.read((model) => {
+    const { simulation, hosts } = await this.live.readEvicting((model) => {
       const simulation = simulate(model, rows);
       return { simulation, hosts: simulation.tasks.map(({ hostId }) => (hostId === null ? undefined : model.hosts.get(hostId))) };
     });
+    const pace = await readPace(this.database);
     return {
       placed: simulation.tasks.filter(({ hostId }) => hostId !== null).length,
       tasks: simulation.tasks.map(({ placement, evicts }, index) => {
@@ -53,7 +55,11 @@ export class SimulateTasks {
         return { host: host ? { id: host.id, name: host.name, zone: hostSpecOf(host, 0).zone } : null, placement, evicts };
       }),
       pending: simulation.pending,
-      queue: { ahead: simulation.ahead, etaMs: etaMs(simulation, placementLimits.noticeSeconds * 1000) },
+      queue: {
+        ahead: simulation.ahead,
+        etaMs: etaMs(simulation, pace.msPerTask, placementLimits.noticeSeconds * 1000),
+        startMs: pace.startMs,
+      },
       price: await this.costs.hourOf(holdingOf(tenantId, request, spec, needs), size, request.count),
     };
   }
@@ -79,6 +85,7 @@ function rowsOf(tenantId: TenantId, { count, group, gang, tags }: SimulatePlacem
     group: group ?? null,
     gang: together,
     replacedBy: null,
+    budgetGroup: null,
     ageS: 0,
   }));
 }

@@ -118,6 +118,7 @@ export function needsOf(spec: RegisteredSpec, request: Pick<RunTasks, 'placement
     hostPort === undefined ? [] : `${protocol}/${hostPort}`,
   );
   const kinds = volumeKindsOf(spec.volumes);
+  const image = imageOf(spec);
   return {
     ...(hostPorts.length > 0 ? { hostPorts: hostPorts.sort() } : {}),
     ...(spec.isolation === 'sandbox' ? { isolation: spec.isolation } : {}),
@@ -125,8 +126,15 @@ export function needsOf(spec: RegisteredSpec, request: Pick<RunTasks, 'placement
     ...(kinds.length > 0 ? { volumeKinds: kinds } : {}),
     ...(spec.networkMbps === undefined ? {} : { networkMbps: spec.networkMbps }),
     ...(spec.gpus === undefined ? {} : { gpus: spec.gpus }),
+    ...(image === '' ? {} : { image }),
     ...placementNeeds(spec, request),
   };
+}
+
+/** Enough of the digest to tell images apart; kept with each task. */
+function imageOf({ containers }: RegisteredSpec): string {
+  const first = containers.find(({ essential }) => essential) ?? containers[0];
+  return (first?.imageDigest ?? '').replace('sha256:', '').slice(0, 16);
 }
 
 function placementNeeds(

@@ -107,6 +107,33 @@ describe('tasks', () => {
       "UPDATE tasks SET state = 'stopped', stop_code = 'UserInitiated', stopped_at = now() WHERE state <> 'stopped'",
     );
   });
+
+  it('of the tier spot leave only as their disruption budget allows, also when another comes right after', async () => {
+    const large = { ...definition, cpuMillis: 3700 };
+    const spots = await run({ definition: large, count: 2, capacityTier: 'spot', disruptionBudget: { maxUnavailable: 1 } });
+    await eventually(async () => (await show(spots[0].id)).host && (await show(spots[1].id)).host);
+    await berth.database.query("UPDATE tasks SET state = 'running', started_at = now() WHERE state = 'placed'");
+    const { body: trial } = await berth.as(tenant.key).post('/v1/placements:simulate').send({ definition: large, count: 2 }).expect(200);
+    expect(trial).toMatchObject({ placed: 1, tasks: [{ evicts: 1 }, { host: null }] });
+    const leaving = async () =>
+      (await Promise.all(spots.map(({ id }: { id: string }) => show(id)))).filter(({ desiredState }) => desiredState === 'stopped');
+    const [first] = await run({ definition: large });
+    const [told] = await eventually(async () => ((await leaving()).length > 0 ? leaving() : null));
+    expect(told.replacedBy).toBe(first.id);
+    await berth.database.query("UPDATE tasks SET state = 'stopped', stop_code = 'SpotInterruption', stopped_at = now() WHERE id = $1", [
+      told.id,
+    ]);
+    await eventually(async () => (await show(first.id)).host);
+    const [second] = await run({ definition: large });
+    expect((await settled(second.id)).pending.summary).toMatch(/needs 3700m CPU/);
+    expect(await leaving()).toHaveLength(1);
+    // What was missed counts for an hour.
+    await berth.database.query("UPDATE evictions SET begun_at = now() - interval '61 minutes'");
+    await eventually(async () => (await leaving()).length === 2);
+    await berth.database.query(
+      "UPDATE tasks SET state = 'stopped', stop_code = 'UserInitiated', stopped_at = now() WHERE state <> 'stopped'",
+    );
+  });
 });
 
 describe('a simulation', () => {

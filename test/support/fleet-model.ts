@@ -2,6 +2,7 @@
 import type { HostId, TaskId } from '@berth/contract';
 import type { CapacityGroupRow, FleetChanges, HostRow, Needs, TaskRow, VolumeRow } from '../../src/placement/fleet.js';
 import { FleetModel } from '../../src/placement/fleet-model.js';
+import { HostImages } from '../../src/placement/host-images.js';
 import { reasonOf } from '../../src/placement/pending-reasons.js';
 
 export function hostRow(id: string, more: Partial<HostRow> = {}): HostRow {
@@ -35,6 +36,7 @@ export function taskRow(id: string, needs: Needs = {}, more: Partial<TaskRow> = 
     group: null,
     gang: null,
     replacedBy: null,
+    budgetGroup: null,
     ageS: 0,
     ...more,
   };
@@ -49,15 +51,20 @@ export const changes = (more: Partial<FleetChanges>): FleetChanges => ({
   tasks: [],
   volumes: [],
   capacityGroups: [],
+  weights: [],
   ...more,
 });
 
 export function modelOf(
   hosts: readonly HostRow[],
   tasks: readonly TaskRow[] = [],
-  { volumes = [], capacityGroups = [] }: { volumes?: readonly VolumeRow[]; capacityGroups?: readonly CapacityGroupRow[] } = {},
+  {
+    volumes = [],
+    capacityGroups = [],
+    images = new HostImages(),
+  }: { volumes?: readonly VolumeRow[]; capacityGroups?: readonly CapacityGroupRow[]; images?: HostImages } = {},
 ): FleetModel {
-  const model = new FleetModel(capacityGroups);
+  const model = new FleetModel(capacityGroups, images);
   model.apply(changes({ hosts, tasks, volumes, capacityGroups }), 0);
   return model;
 }

@@ -5,6 +5,7 @@ import { HostLinks } from '../../src/agents/host-links.service.js';
 import { type Config, readConfig } from '../../src/config.js';
 import { dataSourceOptions } from '../../src/db/data-source.js';
 import { SignalBus } from '../../src/db/signals.js';
+import { DisruptionGate } from '../../src/placement/disruption-gate.service.js';
 import { HostLiveness } from '../../src/placement/host-liveness.reconciler.js';
 import { Leadership } from '../../src/placement/leadership.service.js';
 import { LiveEngine } from '../../src/placement/live-engine.service.js';
@@ -32,7 +33,14 @@ export async function startReplica(databaseUrl: string, name: string, settings: 
   await signals.start();
   const leadership = new Leadership(config, logger, db);
   const live = new LiveEngine(db, logger);
-  const scheduler = new Scheduler(config, logger, signals, leadership, new HostLinks(config, signals), new Placements(db, live));
+  const scheduler = new Scheduler(
+    config,
+    logger,
+    signals,
+    leadership,
+    new HostLinks(config, signals),
+    new Placements(db, live, new DisruptionGate()),
+  );
   const liveness = new HostLiveness(config, logger, db, signals, leadership);
   scheduler.onModuleInit();
   liveness.onModuleInit();

@@ -10,6 +10,7 @@ import { cheapestEviction } from './preempt.js';
 import { Search } from './search.js';
 import type { Shape } from './shape.js';
 import type { Command, Lifetime, Outcome, Placement, PlaceRequest, Refusal } from './types.js';
+import { budgetOf } from './victims.js';
 import { World } from './world.js';
 
 const none: readonly string[] = [];
@@ -145,7 +146,7 @@ export class Engine {
 
   private evict(victim: number): string {
     const { tasks } = this.world;
-    const group = tasks.groups[victim];
+    const group = budgetOf(this.world, victim);
     if (group && group.evictions !== Number.MAX_SAFE_INTEGER) this.setBudget(group, group.evictions - 1);
     vacate(this.world, victim);
     return tasks.ids[victim] as string;

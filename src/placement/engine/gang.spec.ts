@@ -92,6 +92,17 @@ describe('eviction', () => {
     expect(whereOf(engine.place(task('another', {}, { preempt: true })))).toBe('refused: no-host');
   });
 
+  it('keeps to the budget that the shape names, whatever its group, and takes nobody whose budget it was not told', () => {
+    const engine = fleet(host('h1'));
+    const budgeted = { ...spot, size: size(1000), budget: 'b' };
+    for (const request of many('s', 4, budgeted, { group: 'other' })) engine.place(request);
+    const next = (name: string) => whereOf(engine.place({ ...wanted(1000), task: name }));
+    expect(next('one')).toBe('refused: no-host');
+    engine.apply({ kind: 'budget', group: 'b', evictions: 1 });
+    expect(engine.place(wanted(1000))).toMatchObject({ host: 'h1', victims: ['s3'] });
+    expect(next('two')).toBe('refused: no-host');
+  });
+
   it('spares equals and betters', () => {
     const engine = fleet(host('h1'));
     for (const request of many('flex', 4)) engine.place(request);

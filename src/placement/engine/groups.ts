@@ -26,7 +26,7 @@ export class Group {
 }
 
 /** Adds `delta` to the count of `key`, dropping it at zero so that maps don't grow with what has gone. */
-export function tally(counts: Map<number, number>, key: number, delta: number): void {
+export function tally<Key>(counts: Map<Key, number>, key: Key, delta: number): void {
   const count = (counts.get(key) ?? 0) + delta;
   if (count === 0) counts.delete(key);
   else counts.set(key, count);

@@ -68,6 +68,8 @@ export interface ShapeSpec {
   readonly lifetime?: Lifetime;
   /** A `flex` task that `guaranteed` ones may evict. `spot` tasks always are. */
   readonly preemptible?: boolean;
+  /** The disruption budget against which its evictions count; left out: its group's. One that was never told allows none. */
+  readonly budget?: string;
 }
 
 export interface PlaceRequest {

@@ -32,20 +32,31 @@ export function evictionOn(world: World, shape: Shape, host: number): Eviction |
   return (options.length <= pairs ? cheapestPair(world, host, options, both) : null) ?? greedily(world, host, options, lacking, enough);
 }
 
+/** Whose disruption budget an eviction of the task counts against; undefined: nobody's. */
+export function budgetOf(world: World, task: number): Group | undefined {
+  const { budget } = (world.tasks.shapes[task] as Shape).spec;
+  return budget === undefined ? world.tasks.groups[task] : world.groups.known(budget);
+}
+
+function evictionsLeft(world: World, task: number): number {
+  const { budget } = (world.tasks.shapes[task] as Shape).spec;
+  return budgetOf(world, task)?.evictions ?? (budget === undefined ? Number.MAX_SAFE_INTEGER : 0);
+}
+
 /** Tasks of lower tiers whose budget allows at least one eviction, cheapest first. */
 function evictableTasks(world: World, shape: Shape, host: number): number[] {
   const { tasks } = world;
   const tierOf = (task: number) => (tasks.shapes[task] as Shape).tier;
   return tasks
     .on(world.hosts, host)
-    .filter((task) => (tasks.shapes[task] as Shape).evictable && tierOf(task) < shape.tier && (tasks.groups[task]?.evictions ?? 1) > 0)
+    .filter((task) => (tasks.shapes[task] as Shape).evictable && tierOf(task) < shape.tier && evictionsLeft(world, task) > 0)
     .sort((a, b) => tierOf(a) - tierOf(b) || (tasks.born[b] as number) - (tasks.born[a] as number));
 }
 
 function withinBudgets(world: World, victims: readonly number[]): boolean {
   const spent = new Map<Group, number>();
   return victims.every((task) => {
-    const group = world.tasks.groups[task];
+    const group = budgetOf(world, task);
     if (!group) return true;
     spent.set(group, (spent.get(group) ?? 0) + 1);
     return (spent.get(group) ?? 0) <= group.evictions;

@@ -1,6 +1,6 @@
 import type { DisruptionWindow } from '@berth/contract';
 import { describe, expect, it } from 'vitest';
-import { isOpen, minAvailable } from './budget.js';
+import { type DisruptionGroup, evictionsAllowed, isOpen, minAvailable } from './budget.js';
 
 const at = (instant: string) => Date.parse(instant);
 const everyDay = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
@@ -38,5 +38,27 @@ describe('windows', () => {
     ['any of several', [window('01:00', '02:00'), window('12:00', '13:00')], '2026-11-27T12:30:00Z', true],
   ])('%s', (_, windows, instant, expected) => {
     expect(isOpen(windows, at(instant))).toBe(expected);
+  });
+});
+
+describe('how many may be evicted with nobody in their place', () => {
+  const nowMs = at('2026-11-27T12:00:00Z');
+  const group = (budget: DisruptionGroup['budget'], more: Partial<DisruptionGroup> = {}): DisruptionGroup => ({
+    budget,
+    wanted: 10,
+    available: 10,
+    underWay: 0,
+    begunAtMs: [],
+    ...more,
+  });
+  it.each([
+    ['as many as may be missing', group({ maxUnavailable: 2 }), 2],
+    ['fewer when some are missing', group({ maxUnavailable: 2 }, { available: 9 }), 1],
+    ['none when more are missing', group({ minAvailablePercent: 90 }, { available: 7 }), 0],
+    ['what is left of the hour', group({ maxPerHour: 3 }, { begunAtMs: [nowMs - 1000, nowMs - 3_700_000] }), 2],
+    ['the least of all limits', group({ maxPerHour: 3, maxUnavailable: 1 }), 1],
+    ['none outside of its windows', group({ windows: [window('13:00', '14:00')], maxUnavailable: 5 }), 0],
+  ])('%s', (_, of, expected) => {
+    expect(evictionsAllowed(of, nowMs)).toBe(expected);
   });
 });

@@ -1,5 +1,37 @@
-// What a disruption budget allows: how many may be missing, and at which times.
+// What a disruption budget allows: how many may be missing, how many may be moved within an hour, and at which times.
 import type { DisruptionBudget, DisruptionWindow, Weekday } from '@berth/contract';
+
+/** The tasks that share a budget, as they are. */
+export interface DisruptionGroup {
+  readonly budget: DisruptionBudget | null;
+  /** How many tasks there are to be; one and its replacement count once. Not needed without a budget. */
+  readonly wanted: number;
+  readonly available: number;
+  /** Evictions that have begun and not ended, wherever. */
+  readonly underWay: number;
+  /** When evictions began, within the last hour. */
+  readonly begunAtMs: readonly number[];
+}
+
+const hourMs = 3_600_000;
+
+export function begunWithinHour({ begunAtMs }: DisruptionGroup, nowMs: number): number {
+  return begunAtMs.filter((atMs) => nowMs - atMs < hourMs).length;
+}
+
+/** Whether the budget says how many have to run: only then it is known how many there are. */
+export function keepsSome(budget: DisruptionBudget | null): boolean {
+  return budget?.minAvailablePercent !== undefined || budget?.maxUnavailable !== undefined;
+}
+
+/** How many of the group may be evicted now without a replacement that runs. */
+export function evictionsAllowed(group: DisruptionGroup, nowMs: number): number {
+  const { budget, wanted, available } = group;
+  if (!isOpen(budget?.windows, nowMs)) return 0;
+  const byRate = budget?.maxPerHour === undefined ? Number.MAX_SAFE_INTEGER : budget.maxPerHour - begunWithinHour(group, nowMs);
+  const byNumber = keepsSome(budget) ? available - minAvailable(budget, wanted) : Number.MAX_SAFE_INTEGER;
+  return Math.max(0, Math.min(byRate, byNumber));
+}
 
 /** How many of `wanted` tasks have to be running. 0 when nothing is said about it. */
 export function minAvailable(budget: DisruptionBudget | null, wanted: number): number {
