@@ -60,6 +60,10 @@ const schema = z
     BERTH_HOST_REGION: place.default('local'),
     BERTH_HOST_ZONE: place.default('local-1'),
     BERTH_HOST_INSTANCE_TYPE: place.default(unnamedType),
+    BERTH_EC2_METADATA_URL: z
+      .string()
+      .regex(/^http:\/\/[^/]+$/, 'must be http://host or http://host:port, without a path')
+      .optional(),
     BERTH_AGENT_RESOLVERS: list.pipe(z.array(resolver).min(1).max(3)).optional(),
     BERTH_INSECURE_REGISTRIES: list.default([]),
     BERTH_REGISTRY_AUTH_FILE: z.string().optional(),
@@ -113,6 +117,8 @@ export type Config = Readonly<{
   startConcurrency: number;
   /** Where the host is, as its tasks are told. */
   place: Readonly<{ region: string; zone: string; instanceType: string }>;
+  /** Where EC2 says that it takes the machine back. Null: it is none of EC2's, or no spot machine. */
+  ec2MetadataUrl: string | null;
   /** Name servers that answer what is not the platform's. Null: those of the host's /etc/resolv.conf. */
   resolvers: readonly Resolver[] | null;
   insecureRegistries: readonly string[];
@@ -147,6 +153,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     poolSize: e.BERTH_AGENT_POOL_SIZE,
     startConcurrency: e.BERTH_AGENT_START_CONCURRENCY,
     place: Object.freeze({ region: e.BERTH_HOST_REGION, zone: e.BERTH_HOST_ZONE, instanceType: e.BERTH_HOST_INSTANCE_TYPE }),
+    ec2MetadataUrl: e.BERTH_EC2_METADATA_URL ?? null,
     resolvers: e.BERTH_AGENT_RESOLVERS ? Object.freeze(e.BERTH_AGENT_RESOLVERS) : null,
     insecureRegistries: Object.freeze(e.BERTH_INSECURE_REGISTRIES),
     registryAuthFile: e.BERTH_REGISTRY_AUTH_FILE ?? null,

@@ -6,6 +6,7 @@ import {
   type GatewayFrame,
   gatewayFrameSchema,
   type HostId,
+  type Interruption,
   maxFrameBytes,
   type NetworkFrame,
   type OpenStream,
@@ -38,6 +39,8 @@ export interface LinkDependencies {
   readonly clock: Clock;
   readonly runtime: Runtime;
   readonly agent: Pick<Agent, 'apply' | 'setUsageInterval'>;
+  /** Whether the machine is taken back by its owner. */
+  readonly interruption?: (() => Interruption | null) | undefined;
   readonly log: Logger;
   identity(): Identity;
 }
@@ -113,7 +116,8 @@ export function openLink(dependencies: LinkDependencies, onEnd: (end: LinkEnd) =
     else if (nowMs - (outbox?.waitingSinceMs() ?? nowMs) > acknowledgedWithinMs) giveUp('the gateway does not acknowledge');
     else {
       silentBeats += 1;
-      send({ type: 'heartbeat', at: toInstant(nowMs), diskPressure: runtime.diskPressure });
+      const interruption = dependencies.interruption?.();
+      send({ type: 'heartbeat', at: toInstant(nowMs), diskPressure: runtime.diskPressure, ...(interruption && { interruption }) });
       socket.ping();
     }
   }

@@ -19,6 +19,7 @@ import { beginLife } from './life.js';
 import { lockDataDirectory } from './lock.js';
 import { bootId } from './runtime/facts.js';
 import { type ServiceOptions, startService } from './service.js';
+import { watchSpotNotice } from './spot-notice.js';
 import type { Ground } from './task-loop.js';
 
 const verbs = { run, enrol: enrolOnly, teardown } as const;
@@ -69,11 +70,13 @@ async function live(
 ): Promise<string> {
   const ground = await openGround(config, ownLog);
   const guest = { key: guestKey(config.dataDirectory), resolvers: config.resolvers, ...config.place };
+  const notice = config.ec2MetadataUrl === null ? null : watchSpotNotice({ url: config.ec2MetadataUrl, log: ownLog });
   const service = await startService({
     gatewayUrl: config.gatewayUrl,
     name: config.hostName,
     attributes: placeInAttributes(config),
     guest,
+    ...(notice && { interruption: () => notice.current }),
     ...ground,
     ...holder,
   });
@@ -86,6 +89,7 @@ async function live(
     { why },
     why === 'outdated' ? 'the agent begins anew, with another subnet' : 'the agent is going down; its containers run on',
   );
+  notice?.close();
   await service.stop();
   return why;
 }

@@ -1,4 +1,5 @@
 // The agent at work: core, link and renewal tied together, whatever the runtime and wherever the journal is kept.
+import type { Interruption } from '@berth/contract';
 import { createAgent } from './agent.js';
 import type { BackoffRange } from './backoff.js';
 import { renew } from './enrol.js';
@@ -20,6 +21,7 @@ export interface ServiceOptions extends Ground {
   /** Without it, nothing is answered to containers. */
   readonly guest?: GuestSettings;
   readonly reconnect?: BackoffRange;
+  readonly interruption?: () => Interruption | null;
 }
 
 export interface Service {
@@ -30,7 +32,8 @@ export interface Service {
 
 /** Returns when the host is in order and the link is being dialled. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { gatewayUrl, name, journal, lastLifeEndedMs, clock, runtime, log, identity, store, guest, reconnect, attributes } = options;
+  const { gatewayUrl, name, journal, lastLifeEndedMs, clock, runtime, log, identity, store, guest, reconnect, attributes, interruption } =
+    options;
   const ground = { runtime, journal, clock, log, lastLifeEndedMs };
   let answering: GuestServices | null = null;
   const agent = createAgent({
@@ -41,7 +44,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     },
     onRetell: (report) => session.retell(report),
   });
-  const session = createSession({ gatewayUrl, name, agentVersion, attributes, journal, clock, runtime, agent, log, identity, reconnect });
+  const told = { gatewayUrl, name, agentVersion, attributes, interruption };
+  const session = createSession({ ...told, journal, clock, runtime, agent, log, identity, reconnect });
   await agent.start();
   if (guest) {
     const { setProtection } = agent;

@@ -181,6 +181,10 @@ export type UsageRecord = z.output<typeof usageRecordSchema>;
 /** Why the host should get no more tasks for want of disk space, in words; null when all is well. */
 const diskPressureSchema = z.string().max(300).nullable().default(null);
 
+/** The machine's owner takes it back: when, and what it does then (`terminate`, `stop`, `hibernate`). */
+export const interruptionSchema = z.object({ at: instant, action: z.string().max(32) });
+export type Interruption = z.output<typeof interruptionSchema>;
+
 const helloSchema = z.object({
   type: z.literal('hello'),
   protocol: z.int(),
@@ -237,7 +241,7 @@ export type OpenStream = z.output<typeof openStreamSchema>;
 export const agentFrameSchema = z.discriminatedUnion('type', [
   helloSchema,
   z.object({ type: z.literal('events'), seq: z.int().min(1), reports: z.array(taskReportSchema), usage: z.array(usageRecordSchema) }),
-  z.object({ type: z.literal('heartbeat'), at: instant, diskPressure: diskPressureSchema }),
+  z.object({ type: z.literal('heartbeat'), at: instant, diskPressure: diskPressureSchema, interruption: interruptionSchema.optional() }),
   z.object({ type: z.literal('ack'), seq: z.int().min(1) }),
   z.object({ type: z.literal('stream-failed'), streamId: z.string(), reason: z.string() }),
   /** Nothing of these is left on the host. Answers `remove-volumes`, and comes late when one was still in use. */

@@ -33,6 +33,7 @@ export class AgentConnections {
       epoch: () => links.epoch,
       heard: (hostId) => presence.heard(hostId),
       diskPressureChanged: (hostId, pressure) => presence.diskPressureChanged(hostId, pressure),
+      interrupted: (hostId, interruption) => presence.interrupted(hostId, interruption),
       volumesRemoved: (hostId, volumeIds) => presence.volumesRemoved(hostId, volumeIds),
       streamFailed: (hostId, streamId, reason) => relay.failed({ hostId, streamId, reason }),
       greeted: (link) => links.add(link),

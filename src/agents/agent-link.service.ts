@@ -1,6 +1,6 @@
 // One agent's connection, from hello to goodbye: greets it, tells it what to run, takes what it reports. The protocol is
 // the contract's wire.ts. Between a task's commit and its push nothing is remembered here that the database lacks.
-import { type AgentFrame, type DesiredTask, type Hello, type HostId, protocolVersion } from '@berth/contract';
+import { type AgentFrame, type DesiredTask, type Hello, type HostId, type Interruption, protocolVersion } from '@berth/contract';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
 import { DesiredOutbox } from './desired-outbox.js';
@@ -20,6 +20,7 @@ export interface LinkPorts {
   epoch(): number;
   heard(hostId: HostId): void;
   diskPressureChanged(hostId: HostId, pressure: string | null): Promise<void>;
+  interrupted(hostId: HostId, interruption: Interruption): Promise<void>;
   streamFailed(hostId: HostId, streamId: string, reason: string): void;
   volumesRemoved(hostId: HostId, volumeIds: readonly string[]): void;
   /** The host has been greeted: from now on it is this connection's. The full state is to follow. */
@@ -48,6 +49,7 @@ export class AgentLink {
   /** Its tasks have a network of their own, of which it wants to be told. */
   hasNetwork = false;
   private diskPressure: string | null = null;
+  private interruptionNoted = false;
 
   constructor(
     socket: WebSocket,
@@ -126,6 +128,7 @@ export class AgentLink {
         break;
       case 'heartbeat':
         this.noteDiskPressure(frame.diskPressure);
+        this.noteInterruption(frame.interruption);
         break;
       case 'volumes-removed':
         this.ports.volumesRemoved(this.hostId, frame.volumeIds);
@@ -143,6 +146,16 @@ export class AgentLink {
     this.ports.diskPressureChanged(this.hostId, pressure).catch((err) => {
       this.diskPressure = before;
       this.ports.logger.warn({ err, hostId: this.hostId }, 'a host’s disk pressure could not be noted');
+    });
+  }
+
+  /** Told with each heartbeat; a failed write is repeated. */
+  private noteInterruption(interruption: Interruption | undefined): void {
+    if (!interruption || this.interruptionNoted) return;
+    this.interruptionNoted = true;
+    this.ports.interrupted(this.hostId, interruption).catch((err) => {
+      this.interruptionNoted = false;
+      this.ports.logger.warn({ err, hostId: this.hostId }, 'it could not be noted that a machine is taken back');
     });
   }
 

@@ -1,6 +1,6 @@
 // Notes which hosts are there: at their hello all they say of themselves, then that they were heard. Heartbeats are one
 // statement a second for all hosts, on a connection of its own, so that a busy pool never looks like dead hosts.
-import type { Hello, HostId } from '@berth/contract';
+import type { Hello, HostId, Interruption } from '@berth/contract';
 import { type BeforeApplicationShutdown, Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import pg from 'pg';
 import type { Logger } from 'pino';
@@ -11,7 +11,7 @@ import { SignalBus } from '../db/signals.js';
 import { noteHostNetwork, type SubnetPlan } from '../network/host-network.store.js';
 import { noteRemoved } from '../volumes/volume-removal.store.js';
 import { HostLinks } from './host-links.service.js';
-import { activateHost, noteDiskPressure, touchHosts } from './hosts.store.js';
+import { activateHost, noteDiskPressure, noteInterruption, touchHosts } from './hosts.store.js';
 
 const flushMs = 1_000;
 const reconnectAfterMs = 500;
@@ -67,6 +67,13 @@ export class HostPresence implements OnModuleInit, BeforeApplicationShutdown {
     await noteDiskPressure(this.db, hostId, pressure);
     this.logger[pressure === null ? 'info' : 'warn']({ hostId, pressure }, 'a host’s disk pressure has changed');
     this.signals.send('pending', null);
+  }
+
+  /** The machine's owner takes it back. Whoever drains hosts sees it there. */
+  async interrupted(hostId: HostId, interruption: Interruption): Promise<void> {
+    if (!(await noteInterruption(this.db, hostId, interruption))) return;
+    this.logger.warn({ hostId, interruption }, 'a host is taken back by its owner');
+    this.signals.send('hosts', [hostId]);
   }
 
   /** Deleted volumes are gone from a host. If that can't be noted the host is told of them again. */

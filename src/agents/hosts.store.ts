@@ -1,5 +1,5 @@
 // The rows of `hosts`: what agents say of their machines, when they were last heard, and what operators see.
-import { type Capacity, type Host, type HostAvailability, type HostId, type HostState, limits } from '@berth/contract';
+import { type Capacity, type Host, type HostAvailability, type HostId, type HostState, type Interruption, limits } from '@berth/contract';
 import type { DataSource } from 'typeorm';
 import { holdsCapacity } from '../db/holding.js';
 import { hostAttributes, hostState, hostZone } from '../db/host-columns.js';
@@ -28,7 +28,8 @@ export async function activateHost(db: DataSource, hostId: HostId, facts: HostFa
   const { cpuMillis, memoryMiB, taskSlots, diskMiB = null } = facts.capacity;
   const [rows]: [unknown[], number] = await db.query(
     `UPDATE hosts SET state = 'active', last_seen_at = now(), name = $2, boot_id = $3, cpu_millis = $4, memory_mib = $5, task_slots = $6,
-            attributes = $7, disk_mib = $8, disk_pressure = $9
+            attributes = $7, disk_mib = $8, disk_pressure = $9,
+            interruption_at = CASE WHEN boot_id IS DISTINCT FROM $3 THEN NULL ELSE interruption_at END
      WHERE id = $1 AND removed_at IS NULL RETURNING id`,
     [hostId, facts.name, facts.bootId, cpuMillis, memoryMiB, taskSlots, JSON.stringify(facts.attributes), diskMiB, facts.diskPressure],
   );
@@ -54,6 +55,16 @@ export async function touchHosts(connection: Connection, hostIds: readonly HostI
 /** @param diskPressure why this host's disk can take no more tasks; null when it can. */
 export async function noteDiskPressure(db: DataSource, hostId: HostId, diskPressure: string | null): Promise<void> {
   await db.query('UPDATE hosts SET disk_pressure = $2 WHERE id = $1', [hostId, diskPressure]);
+}
+
+/** Of each life of a machine once. @returns whether it is news. */
+export async function noteInterruption(db: DataSource, hostId: HostId, { at, action }: Interruption): Promise<boolean> {
+  const rows: unknown[] = await db.query(
+    `WITH noted AS (UPDATE hosts SET interruption_at = $2 WHERE id = $1 AND interruption_at IS NULL RETURNING id)
+     INSERT INTO host_events (host_id, type, reason) SELECT id, 'interruption-notice', $3 FROM noted RETURNING host_id`,
+    [hostId, at, `EC2 takes the machine back (${action}) at ${at}.`],
+  );
+  return rows.length > 0;
 }
 
 /** Hosts as operators see them, oldest first; not those that were removed. @param hostId only this one. */

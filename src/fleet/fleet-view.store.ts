@@ -41,7 +41,7 @@ async function readHosts(manager: EntityManager): Promise<FleetHost[]> {
             h.cpu_millis AS "cpuMillis", h.memory_mib AS "memoryMiB", h.task_slots AS "taskSlots", h.disk_mib AS "diskMiB",
             h.disk_pressure AS "diskPressure", coalesce(v.disk, 0) AS "volumesMiB",
             h.last_seen_at IS NOT NULL AS seen, h.state = 'active' AS reachable, ${takesTasks} AND h.disk_pressure IS NULL AS open,
-            h.state = 'lost' AS lost,
+            h.state = 'lost' AS lost, h.interruption_at IS NOT NULL AS interrupted,
             h.availability = 'cordoned' AND coalesce((SELECT d.outcome = 'drained' FROM host_drains d
               WHERE d.host_id = h.id ORDER BY d.started_at DESC LIMIT 1), false) AS drained
      FROM hosts h LEFT JOIN ${volumesOnHosts} v ON v.host_id = h.id
@@ -81,9 +81,9 @@ interface HostRow extends PlacementHostRow, Omit<FleetHost, 'spec' | 'hasVolumes
 }
 
 function toHost(row: HostRow): FleetHost {
-  const { seen, reachable, open, lost, drained, volumesMiB } = row;
+  const { seen, reachable, open, lost, interrupted, drained, volumesMiB } = row;
   return {
-    ...{ seen, reachable, open, lost, drained },
+    ...{ seen, reachable, open, lost, interrupted, drained },
     hasVolumes: volumesMiB > 0,
     spec: hostSpecOf(row, volumesMiB),
   };

@@ -42,7 +42,7 @@ export function launchOrder(machine: Wanted, { name, settings }: PoolView, token
     instanceType,
     market,
     subnetId: zone.subnetId,
-    userData: userData({ ...destination, token, hostName, zone: zone.name, instanceType }, settings.bootScript),
+    userData: userData({ ...destination, token, hostName, zone: zone.name, instanceType, market }, settings.bootScript),
     tags: settings.tags,
   };
 }

@@ -64,7 +64,7 @@ function launched(machine: MachineView, { host, instance, joinTimeoutMs }: Machi
 function joined({ id: machineId }: MachineView, { host, instance }: MachineFacts): FleetAction | null {
   if (!host || host.lost) return end(machineId, 'its agent is lost');
   if (instance && isLeaving(instance)) return end(machineId, 'EC2 has stopped it');
-  return instance?.interrupted ? takenBack(machineId) : null;
+  return isTakenBack(host, instance) ? takenBack(machineId) : null;
 }
 
 function draining(machine: MachineView, { host, instance, busy }: MachineFacts): FleetAction | null {
@@ -73,7 +73,7 @@ function draining(machine: MachineView, { host, instance, busy }: MachineFacts):
   if (instance && isLeaving(instance)) return end(machineId, 'EC2 has stopped it');
   if (!busy) return end(machineId, null);
   // It drains because it is not needed, and now it goes away whether or not it is.
-  if (!drainFinal && instance?.interrupted) return takenBack(machineId);
+  if (!drainFinal && isTakenBack(host, instance)) return takenBack(machineId);
   return null;
 }
 
@@ -86,6 +86,11 @@ function ending({ id: machineId, instanceId, endingSinceMs }: MachineView, { ins
 /** Somebody ends it, or has switched it off: it will run no task again. */
 function isLeaving({ state }: InstanceView): boolean {
   return state === 'shutting-down' || state === 'stopping' || state === 'stopped';
+}
+
+/** Its agent hears of it first, at times: EC2's lists lag behind. */
+function isTakenBack(host: FleetHost, instance: InstanceView | undefined): boolean {
+  return host.interrupted || (instance?.interrupted ?? false);
 }
 
 function takenBack(machineId: string): FleetAction {

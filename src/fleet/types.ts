@@ -54,6 +54,8 @@ export interface FleetHost {
   readonly open: boolean;
   /** Given up: its agent was silent for too long. */
   readonly lost: boolean;
+  /** Its agent says that the machine is taken back. */
+  readonly interrupted: boolean;
   /** Somebody else than the fleet has drained it, so that it can leave. */
   readonly drained: boolean;
   /** Volumes live on it: they would be lost with it. */

@@ -1,4 +1,8 @@
 // What a new machine is told at its first start: who it is and where to go, then what its pool wants it to run.
+import type { Market } from '@berth/contract';
+
+/** The same on each instance, and only from there. */
+const instanceMetadata = 'http://169.254.169.254';
 
 export interface Errand {
   readonly joinUrl: string;
@@ -8,6 +12,7 @@ export interface Errand {
   readonly region: string;
   readonly zone: string;
   readonly instanceType: string;
+  readonly market: Market;
 }
 
 /**
@@ -23,6 +28,8 @@ export function userData(errand: Errand, bootScript: string): string {
     BERTH_HOST_REGION: errand.region,
     BERTH_HOST_ZONE: errand.zone,
     BERTH_HOST_INSTANCE_TYPE: errand.instanceType,
+    // EC2 takes no others back.
+    ...(errand.market === 'spot' ? { BERTH_EC2_METADATA_URL: instanceMetadata } : {}),
   };
   const lines = Object.entries(settings).map(([name, value]) => `export ${name}=${quoted(value)}`);
   return `#!/bin/sh\n# Made by Berth for this machine. The token is good once, and not for long.\n${lines.join('\n')}\n\n${bootScript}`;

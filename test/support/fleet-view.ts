@@ -68,6 +68,7 @@ export function hostOfMachine({ hostId, zone, instanceType }: MachineView, more:
     reachable: true,
     open: true,
     lost: false,
+    interrupted: false,
     drained: false,
     hasVolumes: false,
     ...more,
