@@ -466,6 +466,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/contract": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is agreed about your bills
+         * @description Prices of now and to come, commitments, reservations and credits.
+         */
+        get: operations["getContract"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/costs": {
         parameters: {
             query?: never;
@@ -1111,6 +1131,64 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/price-books": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List price books, every version of each */
+        get: operations["listPriceBooks"];
+        put?: never;
+        /**
+         * Make a price book, or the next version of one
+         * @description A version that is in force is never changed. Sending the same again, with its start, makes no second one.
+         */
+        post: operations["createPriceBook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/price-books/{priceBook}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show all versions of a price book */
+        get: operations["getPriceBook"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/price-books/{priceBook}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a version that is not in force yet
+         * @description Or one of a book that no tenant has.
+         */
+        delete: operations["deletePriceBookVersion"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1835,6 +1913,103 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tenants/{tenantId}/commitments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Agree to a commitment
+         * @description An amount paid for every hour, that buys usage at a discount. Sending the same again makes no second one.
+         */
+        post: operations["createCommitment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{tenantId}/contract": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is agreed with a tenant */
+        get: operations["getTenantContract"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{tenantId}/contract-terms/{termId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take back a commitment, reservation or credit
+         * @description As if it had never been agreed.
+         */
+        delete: operations["deleteContractTerm"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{tenantId}/contract-terms/{termId}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a commitment, reservation or credit
+         * @description Closed months stay as they are.
+         */
+        post: operations["endContractTerm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{tenantId}/credits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Grant a credit
+         * @description Money that bills use up before anything is to be paid. Sending the same again makes no second one.
+         */
+        post: operations["createCredit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tenants/{tenantId}/invitations": {
         parameters: {
             query?: never;
@@ -1849,6 +2024,26 @@ export interface paths {
          * @description As its owners can. Because an operator vouches for whoever gets the token, it also sets a new password for a user that there is.
          */
         post: operations["inviteToTenant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{tenantId}/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a tenant a price book, prices of its own, or a discount
+         * @description From a time on; in place of what was agreed for the same instant. Closed months stay as they are.
+         */
+        post: operations["setTenantPrices"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1874,6 +2069,26 @@ export interface paths {
          * @description What it has beyond a new limit it keeps; it gets no more.
          */
         patch: operations["setTenantQuotas"];
+        trace?: never;
+    };
+    "/v1/tenants/{tenantId}/reservations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Agree to a reservation
+         * @description Capacity billed whether used or not, that covers usage of its tiers. Placement sets it aside by a capacity group. Sending the same again makes no second one.
+         */
+        post: operations["createReservation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/users": {
@@ -2189,6 +2404,19 @@ export interface components {
             /** @description The months that were closed by this, oldest first; those with nothing to bill are not shown. */
             items: components["schemas"]["Invoice"][];
         };
+        Commitment: {
+            /** @enum {string} */
+            kind: "commitment";
+            id: string;
+            name: string;
+            /** Format: date-time */
+            startsAt: string;
+            endsAt: string | null;
+            /** Format: date-time */
+            createdAt: string;
+            amountPerHour: string;
+            discountPercent: string;
+        };
         ContainerDefinition: {
             /** @description Unique within the task. */
             name: string;
@@ -2378,6 +2606,22 @@ export interface components {
             /** @description What the check said that made it unhealthy. */
             healthReason: string | null;
         };
+        Contract: {
+            currency: string;
+            timeZone: string;
+            /** @description The prices that hold now, and those that are to follow, with the tenant’s own merged into them. */
+            books: {
+                /** Format: date-time */
+                from: string;
+                book: components["schemas"]["PriceBook"];
+            }[];
+            /** @description Which book from when on, oldest first. None: the book `default`. */
+            prices: components["schemas"]["PriceAgreement"][];
+            commitments: components["schemas"]["Commitment"][];
+            reservations: components["schemas"]["Reservation"][];
+            credits: components["schemas"]["Credit"][];
+        };
+        ContractTerm: components["schemas"]["Commitment"] | components["schemas"]["Reservation"] | components["schemas"]["Credit"];
         CordonHost: {
             reason?: string;
         };
@@ -2409,6 +2653,8 @@ export interface components {
             groups: {
                 /** @description Null: what belongs to no group, such as reservations. */
                 key: string | null;
+                /** @description By user: the e-mail address, or the name of the API key, whose id the key is. */
+                label: string | null;
                 /** @description From the beginning until now, before credits. */
                 total: string;
                 /** @description What another hour of what runs now costs at its prices. */
@@ -2480,6 +2726,39 @@ export interface components {
                 /** @description Signs what is sent: Berth-Signature is `t=SECONDS,v1=HEX`, HMAC-SHA-256 of `SECONDS.BODY`. */
                 secret: string;
             };
+        };
+        CreateCommitment: {
+            /** @description Printed on invoices. Of one tenant, no two of a kind have the same: sending the same again makes no second one. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description Rounded up to a full hour of the tenant’s time zone. Default: now. Not before the tenant’s open month.
+             */
+            startsAt?: string;
+            /**
+             * Format: date-time
+             * @description Rounded up to a full hour of the tenant’s time zone.
+             */
+            endsAt: string;
+            /** @description Paid for every hour, used or not. */
+            amountPerHour: string;
+            /** @description Off the prices of what it buys. */
+            discountPercent: string;
+        };
+        CreateCredit: {
+            /** @description Printed on invoices. Of one tenant, no two of a kind have the same: sending the same again makes no second one. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description Counts for the month that this is in, and later ones. Default: now. Not before the tenant’s open month.
+             */
+            startsAt?: string;
+            /**
+             * @description Counts for the month that this is in, and no later one. Null: until it is used up.
+             * @default null
+             */
+            endsAt?: string | null;
+            amount: string;
         };
         CreateCreditNote: {
             /** @description Your name for it, e.g. a ticket’s. Sending the same reference for the same invoice again makes no second one. */
@@ -2638,6 +2917,81 @@ export interface components {
             };
             name: string;
         };
+        CreatePriceBook: {
+            name: string;
+            /** @description ISO 4217. The same for all versions of a book. */
+            currency: string;
+            /**
+             * Format: date-time
+             * @description In force from the first full hour (of the tenant’s time zone) from then on. Default: now; only a new book may begin earlier.
+             */
+            startsAt?: string;
+            /** @description What has no rate costs nothing. */
+            rates: components["schemas"]["Rate"][];
+            /**
+             * @description A task that ran for less is billed for so long. 0: to the millisecond.
+             * @default 0
+             */
+            minimumMs?: number;
+            /**
+             * @description Whether the time in which images are pulled is billed.
+             * @default false
+             */
+            imagePull?: boolean;
+            /**
+             * @description Of each task’s own disk.
+             * @default 20480
+             */
+            freeDiskMiB?: number;
+            /**
+             * @description Off the price of tier spot, where no rate names that tier.
+             * @default 0
+             */
+            spotDiscountPercent?: string;
+            /**
+             * @description Units a month that cost nothing.
+             * @default {}
+             */
+            freeAllowance?: {
+                [key: string]: string;
+            };
+        };
+        CreateReservation: {
+            /** @description Printed on invoices. Of one tenant, no two of a kind have the same: sending the same again makes no second one. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description Rounded up to a full hour of the tenant’s time zone. Default: now. Not before the tenant’s open month.
+             */
+            startsAt?: string;
+            /**
+             * Format: date-time
+             * @description Rounded up to a full hour of the tenant’s time zone.
+             */
+            endsAt: string;
+            /**
+             * @default container
+             * @enum {string}
+             */
+            isolation?: "container" | "sandbox";
+            /**
+             * @description Usage of this tier is covered by it.
+             * @default guaranteed
+             * @enum {string}
+             */
+            capacityTier?: "guaranteed" | "flex" | "spot";
+            /** @default 0 */
+            cpuMillis?: number;
+            /** @default 0 */
+            memoryMiB?: number;
+            /** @default 0 */
+            gpus?: number;
+            /**
+             * @description Off the prices of the book.
+             * @default 0
+             */
+            discountPercent?: string;
+        };
         CreateSecret: {
             name: string;
             /** @description Text, up to 64 KiB. */
@@ -2724,6 +3078,26 @@ export interface components {
             /** @description For the person who was invited, and nobody else. Shown only now; works once. */
             token: string;
         };
+        Credit: {
+            /** @enum {string} */
+            kind: "credit";
+            id: string;
+            name: string;
+            /** Format: date-time */
+            startsAt: string;
+            endsAt: string | null;
+            /** Format: date-time */
+            createdAt: string;
+            amount: string;
+            /** @description What closed months have not used of it. */
+            left: string;
+            /** @description By closed months, oldest first. */
+            uses: {
+                /** Format: date-time */
+                monthStartsAt: string;
+                amount: string;
+            }[];
+        };
         DataKeyRotated: {
             /** @description Of the key that seals from now on. */
             keyVersion: number;
@@ -2789,6 +3163,13 @@ export interface components {
                 /** @description A security group of the same tenant: its tasks, wherever they run. */
                 group: string;
             };
+        };
+        EndContractTerm: {
+            /**
+             * Format: date-time
+             * @description Default: now. Earlier than it would end, and not before the tenant’s open month.
+             */
+            endsAt?: string;
         };
         ExecSession: {
             id: string;
@@ -3068,6 +3449,8 @@ export interface components {
             groups: {
                 /** @description Null: what has no such tag, service, … */
                 name: string | null;
+                /** @description By user: the e-mail address, or the name of the API key, whose id the name is. */
+                label: string | null;
                 /** @description Sum of the group’s lines. */
                 amount: string;
                 lines: components["schemas"]["InvoiceLine"][];
@@ -3333,6 +3716,54 @@ export interface components {
             full10: number;
             full60: number;
         };
+        PriceAgreement: {
+            /** Format: date-time */
+            startsAt: string;
+            book: string;
+            /** @description What differs from the book for this tenant. */
+            overrides: {
+                /** @description In place of the book’s for the same dimension and tiers, or beside them. */
+                rates?: components["schemas"]["Rate"][];
+                /** @description A task that ran for less is billed for so long. 0: to the millisecond. */
+                minimumMs?: number;
+                /** @description Whether the time in which images are pulled is billed. */
+                imagePull?: boolean;
+                /** @description Of each task’s own disk. */
+                freeDiskMiB?: number;
+                /** @description Off the price of tier spot, where no rate names that tier. */
+                spotDiscountPercent?: string;
+                /** @description In place of the book’s for the same dimensions, or beside them. */
+                freeAllowance?: {
+                    [key: string]: string;
+                };
+            };
+            discountPercent: string;
+        };
+        PriceBook: {
+            /** @description With `+own` at its end where a tenant’s own prices are merged into it. */
+            name: string;
+            version: number;
+            currency: string;
+            /** Format: date-time */
+            startsAt: string;
+            /** @description What has no rate costs nothing. */
+            rates: components["schemas"]["Rate"][];
+            /** @description A task that ran for less is billed for so long. 0: to the millisecond. */
+            minimumMs: number;
+            /** @description Whether the time in which images are pulled is billed. */
+            imagePull: boolean;
+            /** @description Of each task’s own disk. */
+            freeDiskMiB: number;
+            /** @description Off the price of tier spot, where no rate names that tier. */
+            spotDiscountPercent: string;
+            /** @description Units a month that cost nothing. */
+            freeAllowance: {
+                [key: string]: string;
+            };
+        };
+        PriceBookList: {
+            items: components["schemas"]["PriceBook"][];
+        };
         Problem: {
             code: string;
             message: string;
@@ -3429,6 +3860,31 @@ export interface components {
              * @default 0
              */
             egressMiB?: number;
+        };
+        Rate: {
+            /**
+             * @description cpu: vCPU-hour; memory, disk, volume: GiB-hour; gpu: GPU-hour; egress: GiB; address: address-hour.
+             * @enum {string}
+             */
+            dimension: "cpu" | "memory" | "disk" | "gpu" | "volume" | "egress" | "address";
+            /**
+             * @description Left out: any. Of several rates that fit, the one that says most is taken.
+             * @enum {string}
+             */
+            isolation?: "container" | "sandbox";
+            /**
+             * @description Left out: any; spot at spotDiscountPercent less.
+             * @enum {string}
+             */
+            capacityTier?: "guaranteed" | "flex" | "spot";
+            /** @description Of one unit. */
+            price: string;
+            /** @description Graduated: the part of a month’s quantity above `above` costs `price`. */
+            steps?: {
+                /** @description Units in a month. */
+                above: string;
+                price: string;
+            }[];
         };
         RegisteredContainer: {
             /** @description Unique within the task. */
@@ -3576,6 +4032,25 @@ export interface components {
             stopTimeoutSeconds: number;
             /** @description What the image’s tag meant at registration; this is what runs. */
             imageDigest: string;
+        };
+        Reservation: {
+            /** @enum {string} */
+            kind: "reservation";
+            id: string;
+            name: string;
+            /** Format: date-time */
+            startsAt: string;
+            endsAt: string | null;
+            /** Format: date-time */
+            createdAt: string;
+            /** @enum {string} */
+            isolation: "container" | "sandbox";
+            /** @enum {string} */
+            capacityTier: "guaranteed" | "flex" | "spot";
+            cpuMillis: number;
+            memoryMiB: number;
+            gpus: number;
+            discountPercent: string;
         };
         ResizeTask: {
             /** @description CPU of the whole task from now on, in thousandths of a CPU. */
@@ -3816,6 +4291,39 @@ export interface components {
         SessionPage: {
             items: components["schemas"]["Session"][];
             nextCursor: string | null;
+        };
+        SetPrices: {
+            book: string;
+            /**
+             * Format: date-time
+             * @description Default: now. Not before the tenant’s open month.
+             */
+            startsAt?: string;
+            /**
+             * @description What differs from the book for this tenant.
+             * @default {}
+             */
+            overrides?: {
+                /** @description In place of the book’s for the same dimension and tiers, or beside them. */
+                rates?: components["schemas"]["Rate"][];
+                /** @description A task that ran for less is billed for so long. 0: to the millisecond. */
+                minimumMs?: number;
+                /** @description Whether the time in which images are pulled is billed. */
+                imagePull?: boolean;
+                /** @description Of each task’s own disk. */
+                freeDiskMiB?: number;
+                /** @description Off the price of tier spot, where no rate names that tier. */
+                spotDiscountPercent?: string;
+                /** @description In place of the book’s for the same dimensions, or beside them. */
+                freeAllowance?: {
+                    [key: string]: string;
+                };
+            };
+            /**
+             * @description Off the whole bill, before credits. Of a month: what holds at its end.
+             * @default 0
+             */
+            discountPercent?: string;
         };
         SetQuotaDefaults: {
             tasks?: number | null;
@@ -4105,6 +4613,8 @@ export interface components {
             capacityTier: "guaranteed" | "flex" | "spot";
             /** @description Tasks that are counted together; null: those of its definition’s family. */
             group: string | null;
+            /** @description Id of the user or API key that asked for it, or for the task whose place it takes. Null: from before this was kept. */
+            submittedBy: string | null;
             /** @description The same for tasks that are placed together. */
             gangId: string | null;
             stopCode: ("EssentialContainerExited" | "UserInitiated" | "OutOfMemory" | "ContainerUnhealthy" | "DependencyFailed" | "StartTimeout" | "SpotInterruption" | "MaxRunTimeExceeded" | "TaskFailedToStart" | "ImagePullFailed" | "RuntimeFailed" | "HostRefused" | "HostShutdown" | "HostRebooted" | "Replaced" | "Withdrawn" | "HostDrained" | "HostRemoved" | "HostLost") | null;
@@ -6518,6 +7028,62 @@ export interface operations {
             };
             /** @description There is no such object in this tenant. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getContract: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The contract. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contract"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9407,6 +9973,284 @@ export interface operations {
             };
             /** @description Something in the request is wrong; `field` says where. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPriceBooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By name, and then oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceBookList"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createPriceBook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreatePriceBook"];
+            };
+        };
+        responses: {
+            /** @description The version. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceBook"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The book is in another currency. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPriceBook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                priceBook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceBookList"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deletePriceBookVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                priceBook: string;
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is gone. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceBook"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is in force. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13284,6 +14128,409 @@ export interface operations {
             };
         };
     };
+    createCommitment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenantId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateCommitment"];
+            };
+        };
+        responses: {
+            /** @description The commitment. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Commitment"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tenant has another of this name. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTenantContract: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenantId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The contract. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contract"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteContractTerm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenantId: string;
+                termId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is gone. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContractTerm"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A closed month has counted it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endContractTerm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenantId: string;
+                termId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndContractTerm"];
+            };
+        };
+        responses: {
+            /** @description It, with its new end. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContractTerm"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createCredit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenantId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateCredit"];
+            };
+        };
+        responses: {
+            /** @description The credit. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Credit"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tenant has another of this name. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     inviteToTenant: {
         parameters: {
             query?: never;
@@ -13328,6 +14575,95 @@ export interface operations {
             };
             /** @description There is no such object in this tenant. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setTenantPrices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenantId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetPrices"];
+            };
+        };
+        responses: {
+            /** @description The contract. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contract"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It would mix currencies. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13475,6 +14811,95 @@ export interface operations {
             };
             /** @description There is no such object in this tenant. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong; `field` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to go on. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something Berth needs cannot be reached; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createReservation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenantId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateReservation"];
+            };
+        };
+        responses: {
+            /** @description The reservation. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reservation"];
+                };
+            };
+            /** @description The key is missing or not valid. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key’s role may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such object in this tenant. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The tenant has another of this name. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

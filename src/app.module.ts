@@ -2,6 +2,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AccountsModule } from './accounts/accounts.module.js';
 import { AgentsModule } from './agents/agents.module.js';
+import { AgreementsModule } from './billing/agreements/agreements.module.js';
 import { BillingModule } from './billing/billing.module.js';
 import { BudgetsModule } from './billing/budgets/budgets.module.js';
 import { InvoicesModule } from './billing/invoices/invoices.module.js';
@@ -34,6 +35,7 @@ export class AppModule {
         NetworkModule,
         FleetModule,
         BillingModule,
+        AgreementsModule,
         BudgetsModule,
         InvoicesModule,
         JobsModule,

@@ -11,6 +11,7 @@ import { addBilling } from './verbs/billing.js';
 import { addBudget } from './verbs/budget.js';
 import { addCapacityGroup } from './verbs/capacity-group.js';
 import { addContext } from './verbs/context.js';
+import { addContract } from './verbs/contract.js';
 import { addCost } from './verbs/cost.js';
 import { addCp } from './verbs/cp.js';
 import { addDefine } from './verbs/define.js';
@@ -31,6 +32,7 @@ import { addLogout } from './verbs/logout.js';
 import { addLogs } from './verbs/logs.js';
 import { addPool } from './verbs/pool.js';
 import { addPortForward } from './verbs/port-forward.js';
+import { addPriceBook } from './verbs/price-book.js';
 import { addPs } from './verbs/ps.js';
 import { addQuota } from './verbs/quota.js';
 import { addResize } from './verbs/resize.js';
@@ -43,23 +45,11 @@ import { addVersion } from './verbs/version.js';
 import { addVolume } from './verbs/volume.js';
 
 const inOrderOfHelp = [
-  ...[addRun, addPs, addLogs, addStop, addInspect, addExplain, addEvents, addCost, addBudget, addInvoices],
+  ...[addRun, addPs, addLogs, addStop, addInspect, addExplain, addEvents, addCost, addBudget, addInvoices, addContract],
   ...[addExec, addCp, addPortForward],
   ...[addStats, addResize, addFreeze, addThaw, addKill],
-  ...[
-    addDefine,
-    addDefinitions,
-    addImages,
-    addVolume,
-    addHosts,
-    addHost,
-    addPool,
-    addCapacityGroup,
-    addTenant,
-    addBilling,
-    addContext,
-    addVersion,
-  ],
+  ...[addDefine, addDefinitions, addImages, addVolume, addHosts, addHost, addPool, addCapacityGroup, addTenant],
+  ...[addBilling, addPriceBook, addContext, addVersion],
   ...[addLogin, addLogout, addUsers, addKeys, addQuota, addAudit],
 ];
 

@@ -42,6 +42,14 @@ export function sinceOption(text: string, nowMs: number, option = '--since'): st
   return Number.isNaN(at) ? refuse(option, text, '10m, 2h or 2026-01-31T12:00:00Z') : new Date(at).toISOString();
 }
 
+/** `--until`: a point in time, or how long from now. @returns an ISO instant in UTC. @throws Failure (usage) */
+export function untilOption(text: string, nowMs: number, option = '--until'): string {
+  const ahead = parseDuration(text);
+  if (ahead !== null) return new Date(nowMs + ahead).toISOString();
+  const at = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(at) ? refuse(option, text, '365d or 2027-01-31T12:00:00Z') : new Date(at).toISOString();
+}
+
 /** Collects `key=value` for an option that may be given again and again. @throws Failure (usage) */
 export function keyValue(option: string): (text: string, before?: Record<string, string>) => Record<string, string> {
   return (text, before = {}) => {

@@ -54,6 +54,7 @@ export function taskSheet(task: Task, nowMs: number): [string, string | null][] 
     ['Address', task.address],
     ['Health', task.health === 'unknown' ? null : task.health],
     ['Protected until', task.protection.expiresAt],
+    ['Submitted by', task.submittedBy],
     ['Tags', pairs(task.tags)],
     ['Created', when(task.createdAt)],
     ['Placed', when(task.placedAt)],

@@ -37,7 +37,13 @@ export const costsSchema = z
     runningTasks: z.int(),
     ...figures,
     groups: z
-      .array(z.object({ key: z.string().nullable().describe('Null: what belongs to no group, such as reservations.'), ...figures }))
+      .array(
+        z.object({
+          key: z.string().nullable().describe('Null: what belongs to no group, such as reservations.'),
+          label: z.string().nullable().describe('By user: the e-mail address, or the name of the API key, whose id the key is.'),
+          ...figures,
+        }),
+      )
       .describe('Together exactly the total. The dearest comes first; empty without groupBy.'),
   })
   .meta({ id: 'Costs' });

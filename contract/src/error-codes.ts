@@ -199,6 +199,26 @@ export const errorCodes = {
     retry: false,
     message: 'The price book is in {book} and the tenant’s billing details ask for {wanted}. Change one of them.',
   },
+  term_was_billed: {
+    status: 409,
+    retry: false,
+    message: 'The {kind} {name} counted in a month that is closed. End it instead: then it counts no more.',
+  },
+  unknown_price_book: {
+    status: 422,
+    retry: false,
+    message: 'There is no price book {name} that holds at {at}. Make it first, or begin later.',
+  },
+  price_book_in_force: {
+    status: 409,
+    retry: false,
+    message: 'Version {version} of the price book {name} is in force, and prices are not changed afterwards. Make the next version.',
+  },
+  mixed_currencies: {
+    status: 409,
+    retry: false,
+    message: 'There would be {one} and {other} in one {where}. {advice}',
+  },
   too_many_budgets: { status: 409, retry: false, message: 'There are {count} budgets already, which is the limit. Delete one first.' },
   budget_spent: {
     status: 409,

@@ -79,6 +79,7 @@ export const invoiceDetailSchema = z
     groups: z.array(
       z.object({
         name: z.string().nullable().describe('Null: what has no such tag, service, …'),
+        label: z.string().nullable().describe('By user: the e-mail address, or the name of the API key, whose id the name is.'),
         amount: amount.describe('Sum of the group’s lines.'),
         lines: z.array(invoiceLineSchema),
       }),

@@ -5,7 +5,7 @@ import { z } from 'zod';
 /** A route of tenants in an area that is not here can be reached by keys without scopes, and by those of `*`. */
 export const scopeAreas = [
   ...['tasks', 'task-definitions', 'images', 'secrets', 'security-groups', 'volumes', 'services', 'jobs', 'schedules'],
-  ...['quotas', 'audit', 'usage', 'costs', 'quotes', 'budgets', 'budget-alerts', 'invoices', 'capacity-groups', 'placements'],
+  ...['quotas', 'audit', 'usage', 'costs', 'quotes', 'budgets', 'budget-alerts', 'invoices', 'contract', 'capacity-groups', 'placements'],
 ] as const;
 
 export const scopeSchema = z

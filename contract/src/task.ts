@@ -164,6 +164,10 @@ export const taskSchema = z
     pending: pendingReasonSchema.nullable(),
     capacityTier: z.enum(capacityTiers),
     group: z.string().nullable().describe('Tasks that are counted together; null: those of its definition’s family.'),
+    submittedBy: z
+      .string()
+      .nullable()
+      .describe('Id of the user or API key that asked for it, or for the task whose place it takes. Null: from before this was kept.'),
     gangId: z.string().nullable().describe('The same for tasks that are placed together.'),
     stopCode: stopCodeSchema.nullable(),
     stopReason: z.string().nullable(),

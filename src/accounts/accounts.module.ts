@@ -28,6 +28,7 @@ import { Sessions } from './sessions.service.js';
 import { SessionsStore } from './sessions.store.js';
 import { SocketAccess } from './socket-access.service.js';
 import { SocketDoor } from './socket-door.service.js';
+import { SubmittersStore } from './submitters.store.js';
 import { TenantsController } from './tenants.controller.js';
 import { Tenants } from './tenants.service.js';
 import { TenantsStore } from './tenants.store.js';
@@ -64,9 +65,21 @@ import { WhoamiController } from './whoami.controller.js';
       QuotasStore,
       RequestLimit,
     ],
-    ...[RequestTrail, SessionCookie, Sessions, SessionsStore, SocketAccess, SocketDoor, Tenants, TenantsStore, Users, UsersStore],
+    ...[
+      RequestTrail,
+      SessionCookie,
+      Sessions,
+      SessionsStore,
+      SocketAccess,
+      SocketDoor,
+      SubmittersStore,
+      Tenants,
+      TenantsStore,
+      Users,
+      UsersStore,
+    ],
     { provide: APP_GUARD, useClass: AccessGuard },
   ],
-  exports: [QuotaSpending, SocketDoor],
+  exports: [QuotaSpending, SocketDoor, SubmittersStore, Tenants],
 })
 export class AccountsModule {}

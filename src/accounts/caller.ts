@@ -20,6 +20,11 @@ export interface Caller {
   readonly requestsPerSecond: number | null;
 }
 
+/** Under whose name work is kept and its costs are: the user's id, or else the API key's. */
+export function submitterOf({ userId, keyId }: Caller): string {
+  return userId ?? keyId;
+}
+
 /** What the guard leaves on the request. */
 export interface WithCaller {
   caller?: Caller;

@@ -1,5 +1,6 @@
 // Usage and what it costs. Invoices are in invoices/.
 import { Module } from '@nestjs/common';
+import { AccountsModule } from '../accounts/accounts.module.js';
 import { ContractsStore } from './contracts.store.js';
 import { CostService } from './cost.service.js';
 import { CostsController } from './costs.controller.js';
@@ -12,6 +13,7 @@ import { UsageStore } from './usage.store.js';
 import { UsageSumsStore } from './usage-sums.store.js';
 
 @Module({
+  imports: [AccountsModule],
   controllers: [CostsController],
   providers: [
     CostService,
@@ -24,6 +26,6 @@ import { UsageSumsStore } from './usage-sums.store.js';
     PriceBooksStore,
     PeriodRating,
   ],
-  exports: [CostService, LiveCostsService, QuotesService, LiveUsageStore, PeriodRating, ContractsStore],
+  exports: [CostService, LiveCostsService, QuotesService, LiveUsageStore, PeriodRating, ContractsStore, PriceBooksStore],
 })
 export class BillingModule {}

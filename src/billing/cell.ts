@@ -1,9 +1,9 @@
 // A cell is what models pass on to each other: a quantity that has one price. Models take part of a cell's quantity and
 // leave the rest, so that nothing is priced twice and nothing is lost.
-import type { Isolation, StopCode } from '@berth/contract';
+import type { CapacityTier, Dimension, Isolation, StopCode } from '@berth/contract';
 import type { PriceBook } from './price-book.js';
 import type { BookInForce } from './tenant-contract.js';
-import type { CapacityTier, Dimension, Segment, UsageGroup, UsageSum } from './usage-sum.js';
+import type { Segment, UsageGroup, UsageSum } from './usage-sum.js';
 
 export interface Cell {
   readonly book: PriceBook;

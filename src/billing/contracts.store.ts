@@ -1,7 +1,7 @@
 // SQL of what is agreed with tenants: price books, own prices, commitments, reservations, credits.
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import type { ContractParts, PriceAgreement, PriceOverrides } from './contract-of.js';
 import { PriceBooksStore } from './price-books.store.js';
 import type { Commitment, Credit, Reservation } from './tenant-contract.js';
@@ -24,13 +24,12 @@ export class ContractsStore {
   ) {}
 
   /** @param beforeMs credits as they were before the month that begins then. */
-  async partsOf(tenantId: string, beforeMs: number): Promise<ContractParts> {
-    const [books, agreements, terms, [zone]] = await Promise.all([
-      this.books.list(),
-      this.agreementsOf(tenantId),
-      this.termsOf(tenantId, beforeMs),
-      this.database.query('SELECT time_zone FROM billing_details WHERE tenant_id = $1', [tenantId]),
-    ]);
+  async partsOf(tenantId: string, beforeMs: number, runner: EntityManager | DataSource = this.database): Promise<ContractParts> {
+    // One after the other: in a transaction there is one connection.
+    const books = await this.books.list(runner);
+    const agreements = await this.agreementsOf(tenantId, runner);
+    const terms = await this.termsOf(tenantId, beforeMs, runner);
+    const [zone] = await runner.query('SELECT time_zone FROM billing_details WHERE tenant_id = $1', [tenantId]);
     const ofKind = (kind: TermRow['kind']) => terms.filter((term) => term.kind === kind);
     return {
       tenantId,
@@ -43,8 +42,8 @@ export class ContractsStore {
     };
   }
 
-  async agreementsOf(tenantId: string): Promise<PriceAgreement[]> {
-    const rows: { starts_at: Date; book_name: string; overrides: PriceOverrides; discount_percent: string }[] = await this.database.query(
+  private async agreementsOf(tenantId: string, runner: EntityManager | DataSource): Promise<PriceAgreement[]> {
+    const rows: { starts_at: Date; book_name: string; overrides: PriceOverrides; discount_percent: string }[] = await runner.query(
       'SELECT starts_at, book_name, overrides, discount_percent FROM tenant_prices WHERE tenant_id = $1 ORDER BY starts_at',
       [tenantId],
     );
@@ -57,8 +56,8 @@ export class ContractsStore {
   }
 
   /** `used`: of a credit, what is left of it. */
-  private termsOf(tenantId: string, beforeMs: number): Promise<TermRow[]> {
-    return this.database.query(
+  private termsOf(tenantId: string, beforeMs: number, runner: EntityManager | DataSource): Promise<TermRow[]> {
+    return runner.query(
       `SELECT t.id, t.kind, t.name, t.starts_at, t.ends_at, t.terms,
               ((t.terms->>'amount')::numeric - coalesce((SELECT sum(u.amount) FROM credit_uses u
                 WHERE u.credit_id = t.id AND u.month_starts_at < $2), 0))::text AS used

@@ -2,6 +2,7 @@
 // what the month comes to if all goes on as it is. The same rating as the bill's, without credits.
 import type { CostQuery, Costs, TenantId } from '@berth/contract';
 import { Inject, Injectable } from '@nestjs/common';
+import { SubmittersStore } from '../accounts/submitters.store.js';
 import { bookAt } from './cell.js';
 import { contractOf, fullHourFrom } from './contract-of.js';
 import { ContractsStore } from './contracts.store.js';
@@ -35,10 +36,14 @@ export class LiveCostsService {
     @Inject(ContractsStore) private readonly contracts: ContractsStore,
     @Inject(LiveUsageStore) private readonly usage: LiveUsageStore,
     @Inject(UsageSumsStore) private readonly sums: UsageSumsStore,
+    @Inject(SubmittersStore) private readonly submitters: SubmittersStore,
   ) {}
 
   async costs(tenantId: TenantId, { groupBy, since }: CostQuery): Promise<Costs> {
     const live = await this.of(tenantId, Date.now(), since === undefined ? null : Date.parse(since));
+    const groups = groupBy === undefined ? [] : groupsOf(live, groupBy);
+    const users = groupBy === 'user' ? groups.map(({ key }) => key) : [];
+    const labels = await this.submitters.labelsOf(tenantId, users);
     return {
       currency: live.contract.currency,
       timeZone: live.contract.timeZone,
@@ -48,7 +53,7 @@ export class LiveCostsService {
       total: totalOf(live.soFar),
       perHour: totalOf(live.nextHour),
       forecast: live.forecast && totalOf(live.forecast),
-      groups: groupBy === undefined ? [] : groupsOf(live, groupBy),
+      groups: groups.map((group) => ({ ...group, label: labels.get(group.key ?? '') ?? null })),
     };
   }
 
@@ -98,7 +103,7 @@ function goingOn(nextHour: readonly UsageSum[], contract: TenantContract, period
   );
 }
 
-function groupsOf({ soFar, nextHour, forecast }: LiveCosts, groupBy: string): Costs['groups'] {
+function groupsOf({ soFar, nextHour, forecast }: LiveCosts, groupBy: string): Omit<Costs['groups'][number], 'label'>[] {
   const [totals, rates, ends] = [soFar, nextHour, forecast ?? []].map((lines) => amountsByGroup(lines, groupBy)) as [
     Map<string | null, string>,
     Map<string | null, string>,

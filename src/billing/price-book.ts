@@ -1,6 +1,5 @@
 // A price book: what a unit of each dimension costs. A version is never changed; the next one starts at its time.
-import type { Isolation } from '@berth/contract';
-import type { CapacityTier, Dimension } from './usage-sum.js';
+import type { CapacityTier, Dimension, Isolation } from '@berth/contract';
 
 /** The price of one unit. Left-out tiers hold for any; of several that fit, the one that says most is taken. */
 export interface Rate {

@@ -1,7 +1,7 @@
 // SQL of price books. A version is never changed; a new one starts at its time.
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import type { PriceBook } from './price-book.js';
 
 interface BookRow {
@@ -27,8 +27,8 @@ export class PriceBooksStore {
   constructor(@InjectDataSource() private readonly database: DataSource) {}
 
   /** Every version of every book, by name and then oldest first. */
-  async list(): Promise<PriceBook[]> {
-    const rows: BookRow[] = await this.database.query(
+  async list(runner: EntityManager | DataSource = this.database): Promise<PriceBook[]> {
+    const rows: BookRow[] = await runner.query(
       'SELECT name, version, currency, starts_at, terms FROM price_books ORDER BY name, starts_at, version',
     );
     return rows.map(({ name, version, currency, starts_at, terms }) => ({

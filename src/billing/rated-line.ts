@@ -1,7 +1,7 @@
 // A line of a bill: what was used, at which price, and what it comes to. Decimal strings throughout; `amount` has at most
 // 12 decimals and was rounded once (money.ts). The sum of the lines' amounts is the total, to the last digit.
-import type { Isolation } from '@berth/contract';
-import type { CapacityTier, Dimension, Segment, UsageGroup } from './usage-sum.js';
+import type { CapacityTier, Dimension, Isolation } from '@berth/contract';
+import type { Segment, UsageGroup } from './usage-sum.js';
 
 /**
  * `usage` of something at its price; `minimum`: the rest of the shortest time that is billed; `reserved`: capacity set aside,

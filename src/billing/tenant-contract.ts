@@ -1,8 +1,7 @@
 // What was agreed with a tenant: which price book when, and what lies on top of it. Everything that rating needs beside
 // usage, so that the same contract and the same sums give the same bytes for ever.
-import type { Isolation } from '@berth/contract';
+import type { CapacityTier, Isolation } from '@berth/contract';
 import type { PriceBook } from './price-book.js';
-import type { CapacityTier } from './usage-sum.js';
 
 /** A price book from a time on; the tenant's own overrides are merged into it already. */
 export interface BookInForce {

@@ -1,6 +1,6 @@
 // From base units, which are added up, to the units that have a price.
+import type { Dimension } from '@berth/contract';
 import { Exact } from './money.js';
-import type { Dimension } from './usage-sum.js';
 
 const msPerHour = 3_600_000n;
 

@@ -1,13 +1,6 @@
 // What a tenant used, summed: the shape in which metering hands usage to rating. SQL makes the sums (usage-sums.store.ts),
 // so that a month of a million records needs no more memory than its groups.
-import type { Isolation, StopCode } from '@berth/contract';
-
-/** What is metered. Each has one base unit, always a whole number: no fraction is ever added up. */
-export const dimensions = ['cpu', 'memory', 'disk', 'gpu', 'volume', 'egress', 'address'] as const;
-export type Dimension = (typeof dimensions)[number];
-
-export const capacityTiers = ['guaranteed', 'flex', 'spot'] as const;
-export type CapacityTier = (typeof capacityTiers)[number];
+import type { CapacityTier, Dimension, Isolation, StopCode } from '@berth/contract';
 
 /** `[fromMs, untilMs)`: no price of the tenant changes in it. */
 export interface Segment {

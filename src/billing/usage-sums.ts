@@ -1,9 +1,9 @@
 // From summed rows to what rating takes: what a task holds all the time (disk, GPUs, addresses) follows from how long tasks
 // of a group ran, and the free part of the disk from the price book of the time.
-import type { Isolation, StopCode } from '@berth/contract';
+import type { CapacityTier, Dimension, Isolation, StopCode } from '@berth/contract';
 import { bookAt } from './cell.js';
 import type { BookInForce } from './tenant-contract.js';
-import type { CapacityTier, Dimension, Segment, UsageGroup, UsageSum } from './usage-sum.js';
+import type { Segment, UsageGroup, UsageSum } from './usage-sum.js';
 
 /** Usage of tasks of one group, in one segment. */
 export interface SummedUse {

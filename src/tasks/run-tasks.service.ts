@@ -19,6 +19,13 @@ import { TasksStore } from './tasks.store.js';
 /** Rolls the transaction back when another request has used the key meanwhile. */
 class KeyTaken extends Error {}
 
+/** On whose behalf tasks are made. */
+export interface Submitter {
+  readonly tenantId: TenantId;
+  /** Id of the user or API key. */
+  readonly submittedBy: string;
+}
+
 @Injectable()
 export class RunTasksService {
   constructor(
@@ -36,13 +43,14 @@ export class RunTasksService {
    * @throws ApiError not_found, invalid_request, idempotency_conflict, unknown_image, registry_denied, registry_unavailable,
    * unknown_security_group, unknown_secret, secrets_too_large, unknown_volume, quota_exceeded, launch_rate_exceeded
    */
-  async run(tenantId: TenantId, request: RunTasks, key: string | null): Promise<Task[]> {
+  async run(submitter: Submitter, request: RunTasks, key: string | null): Promise<Task[]> {
+    const { tenantId } = submitter;
     const use = key === null ? null : { key, requestHash: hashOf(request) };
     const before = use && (await this.madeBefore(tenantId, use));
     if (before) return before;
     const spec = request.definition && (await this.definitions.resolve(request.definition, 'definition.'));
     try {
-      const made = await this.database.transaction((manager) => this.insert(manager, tenantId, request, spec, use));
+      const made = await this.database.transaction((manager) => this.insert(manager, submitter, request, spec, use));
       this.signals.send('pending', null);
       return made.map(toApiTask);
     } catch (error) {
@@ -54,17 +62,18 @@ export class RunTasksService {
 
   private async insert(
     manager: EntityManager,
-    tenantId: TenantId,
+    submitter: Submitter,
     request: RunTasks,
     spec: RegisteredSpec | undefined,
     use: KeyUse | null,
   ): Promise<TaskRow[]> {
+    const { tenantId, submittedBy } = submitter;
     const ids = Array.from({ length: request.count }, () => randomUUID() as string as TaskId);
     if (use && !(await this.store.takeKey(manager, tenantId, use, ids))) throw new KeyTaken();
     const definition = spec
       ? await this.definitions.findOrInsert(manager, tenantId, spec)
       : await this.definitions.lockForRun(manager, tenantId, request.taskDefinition ?? '');
-    await this.checkBudgets(manager, tenantId, definition, request);
+    await this.checkBudgets(manager, submitter, definition, request);
     const storage = await this.storage.needsOf(manager, tenantId, definition.spec);
     const tasks: NewTasks = {
       ids,
@@ -74,6 +83,7 @@ export class RunTasksService {
       ...taskSize(definition.spec, request.overrides),
       needs: { ...needsOf(definition.spec, request), ...storage },
       group: request.group ?? null,
+      submittedBy,
       gang: request.gang && request.count > 1 ? { id: randomUUID(), min: request.gang.min ?? request.count } : null,
       securityGroups: groupsOf(definition.spec, request.overrides),
       onHostDrain: request.onHostDrain ?? definition.spec.onHostDrain ?? 'wait',
@@ -87,9 +97,15 @@ export class RunTasksService {
   }
 
   /** @throws ApiError budget_spent */
-  private async checkBudgets(manager: EntityManager, tenantId: TenantId, { family, revision, spec }: Definition, { tags }: RunTasks) {
-    const usage = { definition: `${family}:${revision}`, group: null, tags: canonicalJson({ ...spec.tags, ...tags }), userOrKey: null };
-    const spent = (await exhaustedBudgets(manager, tenantId)).find(({ scope }) => isInScope(usage, scope));
+  private async checkBudgets(manager: EntityManager, submitter: Submitter, definition: Definition, { group, tags }: RunTasks) {
+    const { family, revision, spec } = definition;
+    const usage = {
+      definition: `${family}:${revision}`,
+      group: group ?? null,
+      tags: canonicalJson({ ...spec.tags, ...tags }),
+      userOrKey: submitter.submittedBy,
+    };
+    const spent = (await exhaustedBudgets(manager, submitter.tenantId)).find(({ scope }) => isInScope(usage, scope));
     if (spent) throw new ApiError('budget_spent', { name: spent.name });
   }
 
@@ -126,6 +142,7 @@ function newRow(id: TaskId, tasks: NewTasks, { family, revision, spec }: Definit
     pending_reason: null,
     needs: tasks.needs,
     group_name: tasks.group,
+    submitted_by: tasks.submittedBy,
     gang_id: tasks.gang?.id ?? null,
     replaced_by: null,
     stop_code: null,

@@ -23,6 +23,8 @@ export interface NewTasks {
   readonly memoryMiB: number;
   readonly needs: Needs;
   readonly group: string | null;
+  /** Id of the user or API key. */
+  readonly submittedBy: string;
   /** Null: each is placed by itself. */
   readonly gang: { readonly id: string; readonly min: number } | null;
   /** Names. */
@@ -86,9 +88,9 @@ export class RunTasksStore {
          INSERT INTO disruption_groups (id, tenant_id, budget) SELECT $12::uuid, $1, $13::jsonb WHERE $13::jsonb IS NOT NULL RETURNING id
        ), made AS (
          INSERT INTO tasks (id, tenant_id, task_definition_id, name, overrides, cpu_millis, memory_mib, tags, needs, security_groups,
-                            on_host_drain, disruption_group, group_name, gang_id, gang_min)
+                            on_host_drain, disruption_group, group_name, gang_id, gang_min, submitted_by)
          SELECT id, $1, $3::uuid, $4, $5::jsonb, $6::int, $7::int, $8::jsonb, $9::jsonb, ARRAY(SELECT id FROM groups ORDER BY name),
-                $11, (SELECT id FROM budget), $14, $15::uuid, $16::int
+                $11, (SELECT id FROM budget), $14, $15::uuid, $16::int, $17
          FROM unnest($2::uuid[]) AS id
          RETURNING id, created_at
        ), told AS (
@@ -114,6 +116,7 @@ export class RunTasksStore {
         tasks.group,
         tasks.gang?.id ?? null,
         tasks.gang?.min ?? null,
+        tasks.submittedBy,
       ],
     );
     return { createdAt: rows[0].created_at, securityGroups: rows[0].groups };

@@ -41,6 +41,7 @@ export interface TaskRow {
   readonly pending_reason: PendingReason | null;
   readonly needs: Needs;
   readonly group_name: string | null;
+  readonly submitted_by: string | null;
   readonly gang_id: string | null;
   readonly replaced_by: string | null;
   readonly stop_code: StopCode | null;
@@ -83,6 +84,7 @@ export function toApiTask(row: TaskRow): Task {
     pending: row.state === 'pending' ? row.pending_reason : null,
     capacityTier: row.needs.capacityTier ?? 'flex',
     group: row.group_name,
+    submittedBy: row.submitted_by,
     gangId: row.gang_id,
     stopCode: row.stop_code,
     stopReason: row.stop_reason,

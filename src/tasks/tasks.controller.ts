@@ -25,7 +25,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { z } from 'zod';
-import { CurrentTenant, RequireRole } from '../accounts/caller.js';
+import { type Caller, CurrentCaller, CurrentTenant, RequireRole, submitterOf } from '../accounts/caller.js';
 import { CostService } from '../billing/cost.service.js';
 import { ApiError } from '../errors.js';
 import { RunTasksService } from './run-tasks.service.js';
@@ -54,11 +54,12 @@ export class TasksController {
   @ApiNotFoundResponse({ description: 'There is no such task definition.' })
   @ApiConflictResponse({ description: 'The key was used for another request.' })
   async runTasks(
-    @CurrentTenant() tenant: TenantId,
+    @CurrentTenant() tenantId: TenantId,
+    @CurrentCaller() caller: Caller,
     @Body({ schema: runTasksSchema }) body: RunTasks,
     @Headers('Idempotency-Key') key?: string,
   ) {
-    return { items: await this.runs.run(tenant, body, checkKey(key)) };
+    return { items: await this.runs.run({ tenantId, submittedBy: submitterOf(caller) }, body, checkKey(key)) };
   }
 
   @Get()

@@ -10,7 +10,7 @@ const taskColumns = `
   t.id, t.name, d.family, d.revision, d.spec, t.state, t.desired_state, t.cpu_millis, t.memory_mib, t.host_id, h.name AS host_name,
   t.address, t.ports,
   (SELECT coalesce(jsonb_agg(jsonb_build_object('id', g.id, 'name', g.name) ORDER BY g.name), '[]')
-   FROM security_groups g WHERE g.id = ANY (t.security_groups)) AS security_groups, t.placement, t.on_host_drain, t.replaces, t.successor_id, t.pending_reason, t.needs, t.group_name, t.gang_id, t.replaced_by, t.stop_code, t.stop_reason, t.wish, t.wish_version, t.adjusted, t.containers, t.tags, t.start_timings, t.health,
+   FROM security_groups g WHERE g.id = ANY (t.security_groups)) AS security_groups, t.placement, t.on_host_drain, t.replaces, t.successor_id, t.pending_reason, t.needs, t.group_name, t.submitted_by, t.gang_id, t.replaced_by, t.stop_code, t.stop_reason, t.wish, t.wish_version, t.adjusted, t.containers, t.tags, t.start_timings, t.health,
   CASE WHEN t.protected_until > now() THEN t.protected_until END AS protected_until,
   t.created_at, t.placed_at, t.started_at, t.stopped_at`;
 const joins = 'JOIN task_definitions d ON d.id = t.task_definition_id LEFT JOIN hosts h ON h.id = t.host_id';

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import type { TenantId } from '@berth/contract';
 import { DataSource } from 'typeorm';
+import { SubmittersStore } from '../../src/accounts/submitters.store.js';
 import { ContractsStore } from '../../src/billing/contracts.store.js';
 import { monthOf } from '../../src/billing/invoices/billing-month.js';
 import { LiveCostsService } from '../../src/billing/live-costs.service.js';
@@ -104,7 +105,12 @@ async function intake(source: DataSource, tenant: string, since: Date): Promise<
 async function liveCost(source: DataSource, tenant: TenantId): Promise<number> {
   await source.query('ANALYZE');
   const sums = new UsageSumsStore(source);
-  const costs = new LiveCostsService(new ContractsStore(source, new PriceBooksStore(source)), new LiveUsageStore(source), sums);
+  const costs = new LiveCostsService(
+    new ContractsStore(source, new PriceBooksStore(source)),
+    new LiveUsageStore(source),
+    sums,
+    new SubmittersStore(source),
+  );
   const samples: number[] = [];
   for (let call = 0; call < liveCalls; call++) {
     const began = performance.now();

@@ -73,6 +73,7 @@ beforeAll(async () => {
   const host = randomUUID();
   await berth.database.query("INSERT INTO hosts (id, name, state) VALUES ($1, 'h1', 'active')", [host]);
   const invoices = await berth.as(owner.key).get('/v1/invoices').expect(200);
+  const credit = await berth.as(berth.operatorKey).post(`/v1/tenants/${owner.id}/credits`).send({ name: 'c', amount: '1' }).expect(201);
   const [expired, revoked, other] = [await newKey(owner.id, {}), await newKey(owner.id, {}), await newKey(owner.id, { role: 'viewer' })];
   await berth.database.query("UPDATE api_keys SET expires_at = now() - interval '1 second' WHERE id = $1", [expired.id]);
   await berth.as(owner.key).delete(`/v1/api-keys/${revoked.id}`).expect(200);
@@ -96,6 +97,9 @@ beforeAll(async () => {
     volumeName: 'data',
     capacityGroup: 'reserved',
     budgetName: 'month',
+    priceBook: 'default',
+    version: '1',
+    termId: credit.body.id,
     invitationId: invitation.body.id,
     userId: await memberOf(owner.id),
     // Whose exec session it is does not matter: of another's task there is none.

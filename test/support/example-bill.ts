@@ -1,6 +1,7 @@
 // The bill that docs/billing.md explains: `node --import tsx test/support/example-bill.ts` prints its lines and totals.
 // test/rules/example-bill.spec.ts holds the page to it.
 
+import type { Dimension } from '@berth/contract';
 import { monthOf } from '../../src/billing/invoices/billing-month.js';
 import { groupLines } from '../../src/billing/invoices/group-lines.js';
 import { totalsOf } from '../../src/billing/invoices/invoice-totals.js';
@@ -8,7 +9,7 @@ import { describeLine } from '../../src/billing/invoices/line-words.js';
 import type { PriceBook } from '../../src/billing/price-book.js';
 import { ratePeriod } from '../../src/billing/rate-period.js';
 import type { TenantContract } from '../../src/billing/tenant-contract.js';
-import type { Dimension, Segment, UsageSum } from '../../src/billing/usage-sum.js';
+import type { Segment, UsageSum } from '../../src/billing/usage-sum.js';
 
 const hourMs = 3_600_000n;
 const gib = 1024n;

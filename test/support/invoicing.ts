@@ -2,6 +2,7 @@
 import type { TenantId } from '@berth/contract';
 import { pino } from 'pino';
 import type { DataSource } from 'typeorm';
+import { SubmittersStore } from '../../src/accounts/submitters.store.js';
 import { ContractsStore } from '../../src/billing/contracts.store.js';
 import { BillingDetailsStore } from '../../src/billing/invoices/billing-details.store.js';
 import { CreditNotes } from '../../src/billing/invoices/credit-notes.service.js';
@@ -37,7 +38,7 @@ export function newInvoicing(source: DataSource, settings: { stripe?: { key: str
   const books = new InvoiceBooks(store, lines, ledger, exports);
   const months = new MonthClose(store, details, rating, invoiceRating, books);
   const drafts = new DraftView(store, details, rating, invoiceRating, months);
-  const invoices = new Invoices(store, lines, drafts);
+  const invoices = new Invoices(store, lines, drafts, new SubmittersStore(source));
   return {
     store,
     details,

@@ -1,5 +1,4 @@
 // What the operator does about invoices.
-import { readFile } from 'node:fs/promises';
 import type { BillingDetails } from '@berth/contract';
 import { limits } from '@berth/contract';
 import type { Command } from 'commander';
@@ -8,6 +7,7 @@ import { currentContext } from '../config.js';
 import { Failure } from '../failure.js';
 import { money, sheet, table } from '../format.js';
 import { invoiceRow } from '../invoice-rows.js';
+import { readJson } from '../json-file.js';
 import { note, print, printJson } from '../terminal.js';
 import { addVerb, type CommonOptions } from '../verb.js';
 
@@ -95,7 +95,7 @@ async function details(tenantId: string, { context, output, file }: SetOptions):
   const call =
     file === undefined
       ? api.GET('/v1/tenants/{tenantId}/billing', { params })
-      : api.PUT('/v1/tenants/{tenantId}/billing', { params, body: await read(file) });
+      : api.PUT('/v1/tenants/{tenantId}/billing', { params, body: await readJson(file) });
   const shown: BillingDetails = await answer(
     call as ReturnType<typeof api.GET<'/v1/tenants/{tenantId}/billing', { params: typeof params }>>,
   );
@@ -121,7 +121,7 @@ async function seller({ context, output, file }: SetOptions): Promise<void> {
   const shown =
     file === undefined
       ? await answer(api.GET('/v1/billing/seller'))
-      : await answer(api.PUT('/v1/billing/seller', { body: await read(file) }));
+      : await answer(api.PUT('/v1/billing/seller', { body: await readJson(file) }));
   if (output === 'json') return printJson(shown);
   await print(
     sheet([
@@ -136,14 +136,4 @@ async function seller({ context, output, file }: SetOptions): Promise<void> {
 
 function operator(context: string | undefined) {
   return connect(currentContext(context), { as: 'operator' });
-}
-
-/** The API says what is wrong with it. @throws Failure when it is no JSON */
-// biome-ignore lint/suspicious/noExplicitAny: whatever somebody wrote; checked by the API
-async function read(file: string): Promise<any> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8'));
-  } catch (error) {
-    throw new Failure(`${file} could not be read as JSON: ${(error as Error).message}.`);
-  }
 }

@@ -48,8 +48,8 @@ async function costOfAll(api: Api, { by, since, output }: Options): Promise<void
     ]),
   );
   if (by === undefined) return;
-  const rows = costs.groups.map(({ key, total, perHour, forecast }) => [
-    key ?? '-',
+  const rows = costs.groups.map(({ key, label, total, perHour, forecast }) => [
+    label ?? key ?? '-',
     money(total, currency),
     money(perHour, currency),
     forecast === null ? '-' : money(forecast, currency),

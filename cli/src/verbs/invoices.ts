@@ -80,7 +80,7 @@ async function show(name: string | undefined, { context, output, by }: ShowOptio
       ['Prices', invoice.priceBooks.join(', ') || null],
     ]),
   );
-  const rows = invoice.groups.flatMap((group) => group.lines.map((line) => lineRow(group.name, line)));
+  const rows = invoice.groups.flatMap((group) => group.lines.map((line) => lineRow(group.label ?? group.name, line)));
   if (rows.length > 0) await print(`\n${table([by.toUpperCase(), 'KIND', 'WHAT', 'QUANTITY', 'PRICE', 'AMOUNT', 'NOTE'], rows)}`);
 }
 

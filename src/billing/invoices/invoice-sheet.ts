@@ -94,7 +94,10 @@ function groupRows({ groupBy }: InvoiceDetail, group: InvoiceDetail['groups'][nu
       ],
     };
   });
-  return [{ kind: 'group', cells: [titleOfGroup(group.name, groupBy), '', '', '', printed(group.amount, lineDigits)] }, ...rows];
+  return [
+    { kind: 'group', cells: [titleOfGroup(group.label ?? group.name, groupBy), '', '', '', printed(group.amount, lineDigits)] },
+    ...rows,
+  ];
 }
 
 function titleOfGroup(name: string | null, groupBy: string): string {

@@ -41,14 +41,20 @@ export function toHead(row: InvoiceRow, values: HeadValues): InvoiceHead {
   return { ...toInvoice(row, values), buyer: values.buyer, seller: values.seller };
 }
 
-/** @param numbers of the invoices that lines correct, by id. */
+/** @param numbers of the invoices that lines correct, by id. @param labels of groups by user, by id. */
 export function toDetail(
   head: InvoiceHead,
   groupBy: string,
   groups: readonly LineGroup[],
   numbers: ReadonlyMap<string, string>,
+  labels: ReadonlyMap<string, string> = new Map(),
 ): InvoiceDetail {
-  const shown = groups.map(({ name, amount, lines }) => ({ name, amount, lines: lines.map((line) => toLine(line, numbers)) }));
+  const shown = groups.map(({ name, amount, lines }) => ({
+    name,
+    label: labels.get(name ?? '') ?? null,
+    amount,
+    lines: lines.map((line) => toLine(line, numbers)),
+  }));
   return { ...head, groupBy, groups: shown };
 }
 

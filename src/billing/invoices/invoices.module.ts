@@ -1,5 +1,6 @@
 // Invoices: months, the ledger, credit notes, documents, and what is handed on. What usage costs is the rest of billing's.
 import { Module } from '@nestjs/common';
+import { AccountsModule } from '../../accounts/accounts.module.js';
 import { BillingModule } from '../billing.module.js';
 import { BillingDetailsService } from './billing-details.service.js';
 import { BillingDetailsStore } from './billing-details.store.js';
@@ -22,7 +23,7 @@ import { StripeExport } from './stripe-export.service.js';
 import { StripeExportsStore } from './stripe-exports.store.js';
 
 @Module({
-  imports: [BillingModule],
+  imports: [AccountsModule, BillingModule],
   controllers: [InvoicesController, InvoicingController],
   providers: [
     ...[BillingDetailsStore, InvoicesStore, InvoiceLinesStore, LedgerStore, StripeExportsStore],

@@ -1,6 +1,7 @@
 // Reading invoices: closed ones as they are kept, the draft as it is at this moment.
 import { type AllInvoicesQuery, type Invoice, type InvoiceDetail, type InvoiceListQuery, isId, type TenantId } from '@berth/contract';
 import { Inject, Injectable } from '@nestjs/common';
+import { SubmittersStore } from '../../accounts/submitters.store.js';
 import { notFound } from '../../errors.js';
 import { badCursor, decodeCursor, type Page, pageOf } from '../../http/cursor.js';
 import { DraftView } from './draft-view.service.js';
@@ -24,6 +25,7 @@ export class Invoices {
     @Inject(InvoicesStore) private readonly invoices: InvoicesStore,
     @Inject(InvoiceLinesStore) private readonly lines: InvoiceLinesStore,
     @Inject(DraftView) private readonly drafts: DraftView,
+    @Inject(SubmittersStore) private readonly submitters: SubmittersStore,
   ) {}
 
   /** A tenant's, newest first; the open month with what it comes to so far. */
@@ -57,7 +59,9 @@ export class Invoices {
     const grouping = new LineGrouping(groupBy);
     for await (const line of lines) grouping.add(line);
     const groups = grouping.result();
-    return toDetail(head, groupBy, groups, await this.lines.numbersOf(correctedIn(groups)));
+    const users = groupBy === 'user' ? groups.map(({ name }) => name) : [];
+    const labels = await this.submitters.labelsOf(head.tenantId as TenantId, users);
+    return toDetail(head, groupBy, groups, await this.lines.numbersOf(correctedIn(groups)), labels);
   }
 
   private async page(rows: readonly InvoiceRow[], limit: number): Promise<Page<Invoice>> {

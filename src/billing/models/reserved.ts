@@ -1,5 +1,6 @@
 // Reserved capacity: billed for every hour whether used or not; usage of the same tiers is covered by it, hour by hour, up
 // to its size. What an hour leaves unused does not help the next.
+import type { Dimension } from '@berth/contract';
 import { acrossSegments, bookAt, type Cell, type Taken } from '../cell.js';
 import { groupBy } from '../group-by.js';
 import { lessPercent } from '../money.js';
@@ -7,7 +8,7 @@ import type { RatedLine } from '../rated-line.js';
 import { lineOf, noGroup } from '../rated-lines.js';
 import { takeFrom } from '../share.js';
 import type { Reservation, TenantContract } from '../tenant-contract.js';
-import type { Dimension, Segment } from '../usage-sum.js';
+import type { Segment } from '../usage-sum.js';
 import { pricesOf } from './per-unit.js';
 
 const sizes = [
