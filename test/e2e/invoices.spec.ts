@@ -225,7 +225,44 @@ describe('berth invoices', () => {
     expect(await cli('invoices', 'focus', 'INV-000001', '--file', '-')).toMatch(/^BilledCost,/);
   });
 
+  it('credits one, for the operator, once for a reference', { timeout: 180_000 }, async () => {
+    const words = ['billing', 'credit', closed.id, '--reference', 'T-9', '--reason', 'outage', '--amount', '0.50'];
+    expect(await cli(...words)).toBe('CN-000002: -0.6 USD, for INV-000001\n');
+    expect(await cli(...words)).toBe('CN-000002: -0.6 USD, for INV-000001\n');
+    expect(await cli('invoices', 'ls')).toMatch(/CN-000002 .* -0\.6 USD/);
+  });
+
   it('proves one, for the operator', { timeout: 180_000 }, async () => {
     expect(await cli('billing', 'verify', closed.id)).toMatch(/The same 2 lines/);
+  });
+});
+
+describe('usage that comes when its month is closed', () => {
+  it('is a correction in the open month, and leaves the closed invoice as it was', async () => {
+    const files = async () => {
+      const of = async (kind: string) => (await own().get(`/v1/invoices/${closed.id}/${kind}`).expect(200)).text;
+      return [(await own().get(`/v1/invoices/${closed.id}`).expect(200)).body, await of('csv'), await of('focus')];
+    };
+    const before = await files();
+    const [task] = await berth.database.query('SELECT id, host_id FROM tasks WHERE tenant_id = $1', [tenant.id]);
+    const from = month(-1).getTime() + 100 * hourMs;
+    const times = { startedAt: new Date(from).toISOString(), endedAt: new Date(from + 10 * hourMs).toISOString() };
+    const record = { hostId: task.host_id, taskId: task.id, sequence: 2, cpuMillis: 1000, memoryMiB: 1024, ...times };
+    await berth.database.transaction((manager) => insertUsage(manager, [record] as unknown as Parameters<typeof insertUsage>[1]));
+    const [draft] = (await own().get('/v1/invoices?state=draft').expect(200)).body.items;
+    const { groups } = (await own().get(`/v1/invoices/${draft.id}?groupBy=dimension`).expect(200)).body as InvoiceDetail;
+    const late = groups.flatMap(({ lines }) => lines).filter(({ corrects }) => corrects !== null);
+    expect(late.map(({ dimension, quantity, amount, corrects }) => [dimension, quantity, amount, corrects])).toEqual([
+      ['cpu', '10', '0.3', 'INV-000001'],
+      ['memory', '10', '0.033', 'INV-000001'],
+    ]);
+    expect(await files()).toEqual(before);
+    expect((await operator().get(`/v1/billing/invoices/${closed.id}/verification`).expect(200)).body.equal).toBe(true);
+  });
+
+  it('is the only way: nothing in the API changes or deletes an invoice', async () => {
+    for (const path of [`/v1/invoices/${closed.id}`, `/v1/billing/invoices/${closed.id}`])
+      for (const method of ['put', 'patch', 'delete', 'post'] as const)
+        expect((await berth.as(berth.operatorKey)[method](path).send({ total: '0' })).status, `${method} ${path}`).toBe(405);
   });
 });

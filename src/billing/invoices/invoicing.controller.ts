@@ -19,7 +19,7 @@ import {
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Put, Query } from '@nestjs/common';
 import { ApiConflictResponse, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
-import { RequireRole } from '../../accounts/caller.js';
+import { Audited, RequireRole } from '../../accounts/caller.js';
 import { BillingDetailsService } from './billing-details.service.js';
 import { pdfAnswer } from './file-answers.js';
 import { InvoiceFiles } from './invoice-files.service.js';
@@ -71,6 +71,7 @@ export class InvoicingController {
   }
 
   @Post('billing/invoices/:invoiceId/credit-notes')
+  @Audited('*')
   @ApiOperation({ summary: 'Issue a credit note', description: 'Takes back a closed invoice, or an amount of it.' })
   @ApiCreatedResponse({ standardSchema: invoiceDetailSchema, description: 'The credit note; the same one for the same reference.' })
   @ApiConflictResponse({ description: 'The invoice is a draft, or less of it is left than that.' })
@@ -79,6 +80,7 @@ export class InvoicingController {
   }
 
   @Post('billing/close')
+  @Audited('*')
   @HttpCode(200)
   @ApiOperation({
     summary: 'Close the months of a tenant that are over',
@@ -98,6 +100,7 @@ export class InvoicingController {
   }
 
   @Put('billing/seller')
+  @Audited('*')
   @ApiOperation({ summary: 'Set who sells', description: 'For invoices closed from now on.' })
   @ApiOkResponse({ standardSchema: sellerSchema, description: 'The seller.' })
   putSeller(@Body({ schema: putSellerSchema }) body: z.output<typeof putSellerSchema>) {
@@ -112,6 +115,7 @@ export class InvoicingController {
   }
 
   @Put('tenants/:tenantId/billing')
+  @Audited('*')
   @ApiOperation({
     summary: 'Set a tenant’s billing details',
     description: 'For invoices closed from now on; a new time zone from the next month on.',

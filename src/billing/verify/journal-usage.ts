@@ -71,6 +71,19 @@ export function factsOf(journals: Iterable<string>): TaskFacts[] {
   return [...stories].flatMap(([taskId, story]) => (story.firstMs === null ? [] : [toFacts(taskId, story, story.firstMs)]));
 }
 
+/** From the first to the last instant that one host's journals tell of, in the order of `factsOf`. Null: of none. */
+export function spanOf(journals: Iterable<string>): { fromMs: number; untilMs: number } | null {
+  let [fromMs, untilMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const text of journals)
+    for (const { atMs } of entriesOf(text)) {
+      if (atMs === undefined) continue;
+      // The oldest file begins with what was first: a clock that was set back later opens no earlier time.
+      if (fromMs === Number.POSITIVE_INFINITY) fromMs = atMs;
+      untilMs = Math.max(untilMs, atMs);
+    }
+  return untilMs > fromMs ? { fromMs, untilMs } : null;
+}
+
 /** What was used up to `untilMs`, or to the task's end. */
 export function meteredOf({ fromMs, untilMs, sizes }: TaskFacts, upToMs: number): Metered {
   const end = Math.min(untilMs ?? upToMs, upToMs);

@@ -31,6 +31,24 @@ export async function recordedUsage(database: DataSource, taskIds: readonly stri
   );
 }
 
+/**
+ * What is recorded of tasks that ran on the same hosts, and that the journals know nothing of.
+ * @param span of time that the journals tell of
+ */
+export async function unknownUsage(
+  database: DataSource,
+  taskIds: readonly string[],
+  span: { readonly fromMs: number; readonly untilMs: number },
+): Promise<{ taskId: string; ms: string }[]> {
+  return database.query(
+    `SELECT task_id AS "taskId", sum((extract(epoch FROM ended_at - started_at) * 1000)::bigint)::text AS ms FROM usage_records
+     WHERE host_id IN (SELECT DISTINCT host_id FROM usage_records WHERE task_id = ANY ($1::uuid[]))
+       AND task_id <> ALL ($1::uuid[]) AND started_at >= $2 AND started_at < $3 AND NOT pull
+     GROUP BY task_id ORDER BY task_id`,
+    [taskIds, new Date(span.fromMs), new Date(span.untilMs)],
+  );
+}
+
 /** Hours of the running sums that are not the sums of the records. */
 export async function brokenHours(database: DataSource): Promise<number> {
   const [{ count }] = await database.query(
