@@ -899,7 +899,7 @@ export interface paths {
         put?: never;
         /**
          * Wrap all tenants’ keys by the current master key
-         * @description After BERTH_MASTER_KEY_FILE names a new one and BERTH_OLDER_MASTER_KEY_FILES the ones before, on all replicas.
+         * @description After BERTH_MASTER_KEY_FILE or BERTH_MASTER_KEY_ID names a new one and BERTH_OLDER_MASTER_KEY_FILES the files before, on all replicas.
          */
         post: operations["rewrapDataKeys"];
         delete?: never;

@@ -44,6 +44,12 @@ const schema = z.object({
   BERTH_PKI_DIR: z.string(),
   BERTH_MASTER_KEY_FILE: z.string().optional(),
   BERTH_OLDER_MASTER_KEY_FILES: list.default([]),
+  BERTH_MASTER_KEY_COMMAND: z.string().regex(/^\//, 'must be the path of a program: /…').optional(),
+  BERTH_MASTER_KEY_ID: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,300}$/, 'must be 1–300 visible ASCII characters')
+    .optional(),
+  BERTH_MASTER_KEY_TIMEOUT_MS: milliseconds.default(10_000),
   BERTH_OIDC_ISSUER: z.url().optional(),
   BERTH_OIDC_CLIENT_ID: z.string().min(1).default('berth'),
   BERTH_OIDC_CLIENT_SECRET: z.string().min(1).optional(),
@@ -126,6 +132,11 @@ export type Config = Readonly<{
   oidc: Readonly<{ issuer: string; clientId: string; clientSecret: string | null }> | null;
   /** Master keys of before, which open what is not wrapped anew yet. */
   olderMasterKeyFiles: readonly string[];
+  /**
+   * A program that asks a key service. `keyId`: of the key that wraps, as the service calls it; null: the file's key wraps,
+   * and the service only unwraps what it wrapped before.
+   */
+  masterKeyCommand: Readonly<{ program: string; keyId: string | null; timeoutMs: number }> | null;
   operatorKey: string | null;
   registry: Readonly<{ default: string; insecure: readonly string[]; authFile: string | null }>;
   network: Readonly<{
@@ -181,6 +192,13 @@ function oidcOf({ BERTH_OIDC_ISSUER: issuer, BERTH_OIDC_CLIENT_ID: clientId, BER
   return issuer === undefined ? null : Object.freeze({ issuer, clientId, clientSecret: secret ?? null });
 }
 
+function keyCommandOf(e: z.output<typeof schema>): Config['masterKeyCommand'] {
+  const { BERTH_MASTER_KEY_COMMAND: program, BERTH_MASTER_KEY_ID: keyId = null, BERTH_MASTER_KEY_TIMEOUT_MS: timeoutMs } = e;
+  if (program !== undefined) return Object.freeze({ program, keyId, timeoutMs });
+  if (keyId !== null) throw new Error('BERTH_MASTER_KEY_ID: needs BERTH_MASTER_KEY_COMMAND, which asks for it');
+  return null;
+}
+
 /** @throws Error with one line for each bad variable. */
 export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
   const parsed = schema.safeParse(env);
@@ -211,6 +229,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     pkiDir: e.BERTH_PKI_DIR,
     masterKeyFile: e.BERTH_MASTER_KEY_FILE ?? null,
     olderMasterKeyFiles: Object.freeze(e.BERTH_OLDER_MASTER_KEY_FILES),
+    masterKeyCommand: keyCommandOf(e),
     operatorKey: e.BERTH_OPERATOR_KEY ?? null,
     oidc: oidcOf(e),
     registry: Object.freeze({

@@ -17,6 +17,8 @@ import { usesSecrets } from './task-spec.js';
 /** Signals can be lost. */
 const lookAnywayMs = 30_000;
 const retryMs = 1_000;
+/** For tasks whose secrets could not be opened. */
+const retrySecretsMs = 5_000;
 
 @Injectable()
 export class DesiredSync implements OnModuleInit, OnModuleDestroy {
@@ -87,22 +89,32 @@ export class DesiredSync implements OnModuleInit, OnModuleDestroy {
     const news = links.map((link) => ({ link, wanted: (byHost.get(link.hostId) ?? []).filter((task) => link.lacks(task)) }));
     const toRun = news.flatMap(({ wanted }) => wanted.filter(({ desired }) => desired === 'running').map(({ taskId }) => taskId));
     const orders = new Map((await this.ordersOf(toRun)).map((task) => [task.taskId, task]));
+    const withheld = new Set(toRun.filter((taskId) => !orders.has(taskId)));
+    this.lookAgain(news.flatMap(({ link, wanted }) => (wanted.some(({ taskId }) => withheld.has(taskId)) ? [link.hostId] : [])));
     for (const { link, wanted } of news) {
+      // Of a full state nothing may be missing: the agent would take it for ended.
+      if (link.awaitsFull && wanted.some(({ taskId }) => withheld.has(taskId))) continue;
       const tasks = wanted.flatMap((task) => toOrder(task) ?? orders.get(task.taskId) ?? []);
       if (link.awaitsFull) link.tellFull(tasks);
       else link.tell(tasks);
     }
   }
 
-  /** Secrets are opened for those that take any, now that they go to their hosts. */
+  private lookAgain(hostIds: readonly HostId[]): void {
+    if (hostIds.length > 0) setTimeout(() => this.look(hostIds), retrySecretsMs).unref();
+  }
+
+  /** Secrets are opened for those that take any, now that they go to their hosts. Left out: those whose can't be, for now. */
   private async ordersOf(taskIds: readonly TaskId[]): Promise<DesiredTask[]> {
     const sources = await readSpecSources(this.db, taskIds);
     const users = sources.filter(({ definition }) => usesSecrets(definition));
     const values = await this.secrets.of(users.map(({ tenantId, definition }) => ({ tenantId, containers: definition.containers })));
     const valuesOf = new Map(users.map(({ taskId }, index) => [taskId, values[index]]));
-    return this.links.toDesired(sources).map((task) => {
+    return this.links.toDesired(sources).flatMap((task) => {
       const secrets = valuesOf.get(task.taskId);
-      return secrets ? { ...task, secrets } : task;
+      if (!(secrets instanceof Error)) return secrets ? { ...task, secrets } : task;
+      this.logger.warn({ err: secrets, taskId: task.taskId }, 'the secrets of a task could not be opened; trying again');
+      return [];
     });
   }
 }

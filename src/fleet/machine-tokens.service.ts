@@ -22,6 +22,6 @@ export class MachineTokens {
   }
 
   private secretOf(machineId: string): string {
-    return this.masterKeys.current.derive(`host token of machine ${machineId}`).toString('base64url');
+    return this.masterKeys.derive(`host token of machine ${machineId}`).toString('base64url');
   }
 }

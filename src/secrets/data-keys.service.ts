@@ -45,16 +45,16 @@ export class DataKeys {
 
   /** Makes the next version; whoever asks from now on gets it. @returns it */
   async replace(tenantId: TenantId): Promise<DataKey> {
-    const made = await this.store.replace(tenantId, this.master.current.id, this.master.wrap(tenantId, randomBytes(keyBytes)));
+    const made = await this.store.replace(tenantId, this.master.current.id, await this.master.wrap(tenantId, randomBytes(keyBytes)));
     this.newest.clear();
     return this.open(tenantId, made);
   }
 
-  private open(tenantId: TenantId, { version, masterKeyId, wrapped }: WrappedKey): DataKey {
-    return { version, key: this.master.unwrap(tenantId, masterKeyId, wrapped) };
+  private async open(tenantId: TenantId, { version, masterKeyId, wrapped }: WrappedKey): Promise<DataKey> {
+    return { version, key: await this.master.unwrap(tenantId, masterKeyId, wrapped) };
   }
 
   private async make(tenantId: TenantId): Promise<WrappedKey> {
-    return this.store.insert(tenantId, this.master.current.id, this.master.wrap(tenantId, randomBytes(keyBytes)));
+    return this.store.insert(tenantId, this.master.current.id, await this.master.wrap(tenantId, randomBytes(keyBytes)));
   }
 }

@@ -40,10 +40,12 @@ export class KeyRotation {
     let rewrapped = 0;
     for (;;) {
       const keys = await this.store.wrappedByOthers(id, perBatch);
-      const fresh = keys.map(({ tenantId, version, masterKeyId, wrapped }) => ({
-        ...{ tenantId, version, masterKeyId: id, was: masterKeyId },
-        wrapped: this.master.wrap(tenantId, this.master.unwrap(tenantId, masterKeyId, wrapped)),
-      }));
+      const fresh = await Promise.all(
+        keys.map(async ({ tenantId, version, masterKeyId, wrapped }) => ({
+          ...{ tenantId, version, masterKeyId: id, was: masterKeyId },
+          wrapped: await this.master.wrap(tenantId, await this.master.unwrap(tenantId, masterKeyId, wrapped)),
+        })),
+      );
       if (fresh.length > 0) await this.store.rewrap(fresh);
       rewrapped += fresh.length;
       if (fresh.length < perBatch) return { masterKeyId: id, rewrapped };

@@ -11,7 +11,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ApiError } from '../errors.js';
 import { placeOfSecret } from './places.js';
 import { SecretBox } from './secret-box.service.js';
-import { type Runner, SecretsStore } from './secrets.store.js';
+import { type Runner, type SealedValue, SecretsStore } from './secrets.store.js';
 
 export interface SecretUser {
   readonly tenantId: string;
@@ -43,16 +43,26 @@ export class SecretValues {
     if (total > limits.secretBytesPerTask) throw new ApiError('secrets_too_large', { limit: limits.secretBytesPerTask });
   }
 
-  /** For each user what it names, by reference and in base64. What does not exist (any more) is left out. */
-  async of(users: readonly SecretUser[]): Promise<SecretValuesByReference[]> {
+  /**
+   * For each user what it names, by reference and in base64. What does not exist (any more) is left out.
+   * @returns for a user whose values can't be opened now, why not: that is nobody else's trouble
+   */
+  async of(users: readonly SecretUser[]): Promise<(SecretValuesByReference | Error)[]> {
     const wishes = users.flatMap((user, index) => referencesOf(user).map((reference) => ({ index, reference, tenantId: user.tenantId })));
     const found = await this.store.findSealed(wishes.map(({ tenantId, reference }) => ({ tenantId, ...parseSecretReference(reference) })));
-    const values = users.map((): SecretValuesByReference => ({}));
-    for (const [place, { index, reference, tenantId }] of wishes.entries()) {
-      const sealed = found[place];
-      if (!sealed) continue;
-      const value = await this.box.open(tenantId as TenantId, placeOfSecret(sealed.secretId, sealed.version), sealed);
-      (values[index] as SecretValuesByReference)[reference] = value.toString('base64');
+    const sealed = wishes.flatMap((wish, place) => (found[place] ? [{ ...wish, ...found[place] }] : []));
+    return Promise.all(
+      users.map((_, user) => this.openAll(sealed.filter(({ index }) => index === user)).catch((error: unknown) => error as Error)),
+    );
+  }
+
+  private async openAll(
+    sealed: readonly (SealedValue & { readonly reference: string; readonly tenantId: string })[],
+  ): Promise<SecretValuesByReference> {
+    const values: SecretValuesByReference = {};
+    for (const one of sealed) {
+      const value = await this.box.open(one.tenantId as TenantId, placeOfSecret(one.secretId, one.version), one);
+      values[one.reference] = value.toString('base64');
     }
     return values;
   }

@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { Module } from '@nestjs/common';
 import type { Config } from '../config.js';
 import { CONFIG } from '../db/db.module.js';
+import { CommandMasterKey } from './command-master-key.service.js';
 import { DataKeys } from './data-keys.service.js';
 import { DataKeysStore } from './data-keys.store.js';
+import { FileMasterKey } from './file-master-key.service.js';
+import { KeyCommand } from './key-command.service.js';
 import { KeyRotation } from './key-rotation.service.js';
 import { KeysController } from './keys.controller.js';
-import { MasterKey } from './master-key.service.js';
 import { MasterKeys } from './master-keys.service.js';
 import { SecretBox } from './secret-box.service.js';
 import { SecretValues } from './secret-values.service.js';
@@ -21,11 +23,7 @@ import { SecretsStore } from './secrets.store.js';
     {
       provide: MasterKeys,
       inject: [CONFIG],
-      useFactory: ({ masterKeyFile, olderMasterKeyFiles, pkiDir }: Config) =>
-        new MasterKeys(
-          MasterKey.open(masterKeyFile ?? join(pkiDir, 'master.key'), masterKeyFile === null),
-          olderMasterKeyFiles.map((file) => MasterKey.open(file, false)),
-        ),
+      useFactory: openMasterKeys,
     },
     DataKeys,
     DataKeysStore,
@@ -38,3 +36,11 @@ import { SecretsStore } from './secrets.store.js';
   exports: [MasterKeys, SecretBox, SecretValues],
 })
 export class SecretsModule {}
+
+function openMasterKeys({ masterKeyFile, olderMasterKeyFiles, masterKeyCommand, pkiDir }: Config): MasterKeys {
+  const root = FileMasterKey.open(masterKeyFile ?? join(pkiDir, 'master.key'), masterKeyFile === null);
+  const older = olderMasterKeyFiles.map((file) => FileMasterKey.open(file, false));
+  const command = masterKeyCommand && new KeyCommand(masterKeyCommand.program, masterKeyCommand.timeoutMs);
+  const current = command && masterKeyCommand?.keyId ? new CommandMasterKey(command, masterKeyCommand.keyId) : root;
+  return new MasterKeys({ current, older, command, root });
+}

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ApiKeys } from '../../src/accounts/api-keys.service.js';
 import { open } from '../../src/secrets/envelope.js';
-import { MasterKey } from '../../src/secrets/master-key.service.js';
+import { FileMasterKey } from '../../src/secrets/file-master-key.service.js';
 import { SecretValues } from '../../src/secrets/secret-values.service.js';
 import { type Api, startApi } from '../support/api.js';
 
@@ -28,8 +28,9 @@ afterAll(async () => {
 });
 
 const secretOf = async (api: Api, tenantId: string, from: string) => {
-  const [values] = await api.app.get(SecretValues).of([{ tenantId, containers: [{ secrets: [{ name: 'X', from }] }] }]);
-  return values?.[from] === undefined ? null : Buffer.from(values[from], 'base64').toString();
+  const [values = {}] = await api.app.get(SecretValues).of([{ tenantId, containers: [{ secrets: [{ name: 'X', from }] }] }]);
+  if (values instanceof Error) throw values;
+  return values[from] === undefined ? null : Buffer.from(values[from], 'base64').toString();
 };
 
 it('a new data key seals everything anew, while somebody writes; the one before opens nothing of it', async () => {
@@ -44,7 +45,7 @@ it('a new data key seals everything anew, while somebody writes; the one before 
   await put('a', 'a2');
   const { body: key } = await api.post('/v1/api-keys').send({ name: 'aws', awsStyle: true }).expect(201);
   const before = await berth.database.query('SELECT * FROM data_keys WHERE tenant_id = $1', [tenant.id]);
-  const oldKey = MasterKey.open(oldFile, false).unwrap(tenant.id, before[0].wrapped);
+  const oldKey = await FileMasterKey.open(oldFile, false).unwrap(tenant.id, before[0].wrapped);
   const [rotated] = await Promise.all([api.post('/v1/data-key/rotate').expect(200), put('b', 'b2'), put('a', 'a3')]);
   expect(rotated.body).toMatchObject({ keyVersion: 2 });
   expect(rotated.body.resealed).toBeGreaterThanOrEqual(4);
@@ -78,7 +79,7 @@ it('a new master key wraps all data keys anew; then the old one can go', async (
   try {
     expect(await secretOf(between, tenant.id, 'kept')).toBe('value');
     const { body } = await between.as(between.operatorKey).post('/v1/master-key/rewrap').expect(200);
-    expect(body).toMatchObject({ masterKeyId: MasterKey.open(newFile, false).id });
+    expect(body).toMatchObject({ masterKeyId: FileMasterKey.open(newFile, false).id });
     expect(body.rewrapped).toBeGreaterThanOrEqual(1);
     expect((await between.as(between.operatorKey).post('/v1/master-key/rewrap').expect(200)).body.rewrapped).toBe(0);
   } finally {

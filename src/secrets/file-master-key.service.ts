@@ -3,9 +3,9 @@ import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { keyBytes, nonceBytes, open, seal } from './envelope.js';
+import type { MasterKey } from './master-key.js';
 
-export class MasterKey {
-  /** Says which key it is, and nothing about it. */
+export class FileMasterKey implements MasterKey {
   readonly id: string;
 
   private constructor(private readonly key: Buffer) {
@@ -17,11 +17,11 @@ export class MasterKey {
    * @param makeIfMissing else a missing file is an error: a new key would open nothing that was sealed before
    * @throws Error that says what is wrong with the file
    */
-  static open(file: string, makeIfMissing: boolean): MasterKey {
+  static open(file: string, makeIfMissing: boolean): FileMasterKey {
     if (makeIfMissing) makeKey(file);
     const key = Buffer.from(readFileSync(file, 'utf8').trim(), 'base64');
     if (key.length !== keyBytes) throw new Error(`The master key in ${file} must be ${keyBytes} bytes in base64.`);
-    return new MasterKey(key);
+    return new FileMasterKey(key);
   }
 
   /** 32 bytes that only who has the key can name, the same each time. @param purpose whose they are, and which */
@@ -29,12 +29,12 @@ export class MasterKey {
     return createHmac('sha256', this.key).update(`berth derived key\0${purpose}`).digest();
   }
 
-  wrap(tenantId: string, dataKey: Buffer): Buffer {
+  async wrap(tenantId: string, dataKey: Buffer): Promise<Buffer> {
     return seal(this.key, randomBytes(nonceBytes), `data-key/${tenantId}`, dataKey);
   }
 
   /** @throws Error if it was wrapped by another key. */
-  unwrap(tenantId: string, wrapped: Buffer): Buffer {
+  async unwrap(tenantId: string, wrapped: Buffer): Promise<Buffer> {
     return open(this.key, `data-key/${tenantId}`, wrapped);
   }
 }
