@@ -6,7 +6,7 @@ import type { Clock } from './clock.js';
 import type { TaskEntry } from './entries.js';
 import { type Journal, JournalFault } from './journal.js';
 import type { Step } from './plan.js';
-import { type Exit, type Runtime, TaskStartError } from './runtime/runtime.js';
+import { type Exit, type Runtime, StartWithdrawn, TaskStartError } from './runtime/runtime.js';
 
 export interface StepContext {
   readonly taskId: TaskId;
@@ -54,12 +54,15 @@ export const executors: Executors = {
     const { taskId, journal, clock, memory, note } = context;
     note({ kind: 'container-starting', taskId, container, atMs: clock.now(), attempt: attemptOf(context, container) + 1 });
     memory.starting.set(container, null);
+    // Written down while the container is being made; it is let go when both are done.
+    const written = timed(() => journal.durable());
+    written.catch(() => {});
+    const isToStop = () => journal.state.tasks.get(taskId)?.stop != null;
     try {
-      const journalMs = await timed(() => journal.durable());
-      // A stop that came meanwhile comes before the start.
-      if (journal.state.tasks.get(taskId)?.stop) return note({ kind: 'container-absent', taskId, container, atMs: clock.now() });
-      await letGo(context, container, journalMs);
+      await letGo(context, container, written, isToStop);
     } catch (error) {
+      // A stop that came meanwhile comes before the start.
+      if (error instanceof StartWithdrawn) return note({ kind: 'container-absent', taskId, container, atMs: clock.now() });
       note(startFailed(taskId, clock.now(), error));
       memory.unseen.add(container);
     } finally {
@@ -115,9 +118,15 @@ export async function execute(context: StepContext, step: Step): Promise<void> {
   await executor(context, step);
 }
 
-async function letGo({ taskId, spec, runtime, memory, note, noteExit }: StepContext, container: string, journalMs: number): Promise<void> {
-  const { startedAtMs, timings } = await runtime.startContainer(spec, containerSpec(spec, container));
-  note({ kind: 'container-started', taskId, container, atMs: startedAtMs, timings: { journal: journalMs, ...timings } });
+/** @param written resolves with its milliseconds when the journal says that the container is to start */
+async function letGo(context: StepContext, container: string, written: Promise<number>, isToStop: () => boolean): Promise<void> {
+  const { taskId, spec, runtime, memory, note, noteExit } = context;
+  const permit = async () => {
+    await written;
+    if (isToStop()) throw new StartWithdrawn();
+  };
+  const { startedAtMs, timings } = await runtime.startContainer(spec, containerSpec(spec, container), permit);
+  note({ kind: 'container-started', taskId, container, atMs: startedAtMs, timings: { journal: await written, ...timings } });
   const earlyExit = memory.starting.get(container);
   if (earlyExit) noteExit(container, earlyExit);
 }

@@ -71,7 +71,8 @@ export interface TestStream {
 
 const patienceMs = 50_000;
 
-export async function startGateway(): Promise<TestGateway> {
+/** @param heartbeatMs where starved machines must not take a slow test for a silent gateway, seconds */
+export async function startGateway(heartbeatMs = 200): Promise<TestGateway> {
   const authority = await newAuthority();
   const tokens = new Set<string>();
   const server = createServer({ ...(await authority.server()), ca: authority.pem, requestCert: true, rejectUnauthorized: false });
@@ -137,7 +138,7 @@ export async function startGateway(): Promise<TestGateway> {
 
   async function greet(ws: WebSocket): Promise<void> {
     gateway.dials.push(performance.now());
-    const link = await openTestLink(ws, () => gateway.polite);
+    const link = await openTestLink(ws, heartbeatMs, () => gateway.polite);
     const waiter = linkWaiters.shift();
     if (waiter) waiter(link);
     else links.push(link);
@@ -167,7 +168,7 @@ export async function startGateway(): Promise<TestGateway> {
   return gateway;
 }
 
-async function openTestLink(socket: WebSocket, isPolite: () => boolean): Promise<TestLink> {
+async function openTestLink(socket: WebSocket, heartbeatMs: number, isPolite: () => boolean): Promise<TestLink> {
   const frames: AgentFrame[] = [];
   const lookers = new Set<() => void>();
   let seq = 0;
@@ -204,7 +205,7 @@ async function openTestLink(socket: WebSocket, isPolite: () => boolean): Promise
   socket.on('message', (data) => {
     const frame = agentFrameSchema.parse(JSON.parse(String(data)));
     frames.push(frame);
-    if (frame.type === 'hello' && isPolite()) send({ type: 'welcome', heartbeatMs: 200, usageIntervalMs: 60_000 });
+    if (frame.type === 'hello' && isPolite()) send({ type: 'welcome', heartbeatMs, usageIntervalMs: 60_000 });
     if (frame.type === 'events') {
       link.reports.push(...frame.reports);
       link.usage.push(...frame.usage);

@@ -1,12 +1,14 @@
-// Many tasks posted at once: how many a second until all have ended with 0, beside crun alone, four at a time.
+// Many tasks posted at once: how many a second until all have ended with 0, beside crun alone, four at a time, and a job
+// of a Docker Swarm service where there is a swarm.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Task } from '@berth/contract';
 import type { Berth } from './berth.js';
 import { nowMs } from './clock.js';
+import { prepareDocker } from './docker.js';
 import type { BenchOptions } from './options.js';
 import { prepareCrun } from './raw-crun.js';
-import { printResult, printTable } from './report.js';
+import { printResult, printTable, type Row } from './report.js';
 import { percentile, round } from './statistics.js';
 
 const crunAtATime = 4;
@@ -14,6 +16,7 @@ const command = ['true'];
 
 export async function benchBurst(berth: Berth, options: BenchOptions): Promise<void> {
   const crun = await prepareCrun(berth.registry, options.image);
+  const docker = await prepareDocker(crun.rootfs);
   try {
     await crun.many(command, crunAtATime, crunAtATime);
     await runBurst(berth, { ...options, runs: 4 });
@@ -23,8 +26,12 @@ export async function benchBurst(berth: Berth, options: BenchOptions): Promise<v
     const crunPerSecond = perSecond(options.runs, begunAtMs);
     await sleep(1000);
     const { tasks, rate } = await runBurst(berth, options);
-    report(rate, crunPerSecond, tasks, options);
+    await sleep(1000);
+    const swarmBegunAtMs = nowMs();
+    const swarmPerSecond = (await docker?.swarmJob(command, options.runs)) ? perSecond(options.runs, swarmBegunAtMs) : null;
+    report({ berth: rate, crun: crunPerSecond, swarm: swarmPerSecond }, tasks, options);
   } finally {
+    await docker?.close();
     crun.close();
   }
 }
@@ -64,16 +71,25 @@ function perSecond(count: number, begunAtMs: number): number {
   return round((count * 1000) / (nowMs() - begunAtMs));
 }
 
-function report(berth: number, crun: number, tasks: readonly Task[], { runs, json, profile }: BenchOptions): void {
+interface Rates {
+  readonly berth: number;
+  readonly crun: number;
+  readonly swarm: number | null;
+}
+
+function report({ berth, crun, swarm }: Rates, tasks: readonly Task[], { runs, json, profile }: BenchOptions): void {
+  const row = (name: string, rate: number): Row => [name, rate.toFixed(1), `${(rate / crun).toFixed(2)} ×`];
   printTable(
     [`burst, ${runs} tasks`, 'a second', 'to crun'],
     [
-      ['berth', berth.toFixed(1), `${(berth / crun).toFixed(2)} ×`],
-      [`crun run, ${crunAtATime} at a time`, crun.toFixed(1), '1.00 ×'],
+      row('berth', berth),
+      row(`crun run, ${crunAtATime} at a time`, crun),
+      ...(swarm === null ? [] : [row('a job of a Swarm service', swarm)]),
     ],
   );
   if (profile) printWaits(tasks);
-  printResult({ berth: { perSecond: berth }, crun: { perSecond: crun }, ratio: round(berth / crun) }, json);
+  const ofSwarm = swarm === null ? {} : { swarm: { perSecond: swarm }, ratioToSwarm: round(berth / swarm) };
+  printResult({ berth: { perSecond: berth }, crun: { perSecond: crun }, ratio: round(berth / crun), ...ofSwarm }, json);
 }
 
 /** What a task of the burst waits for: its place, its turn on the host, its run. */

@@ -49,9 +49,12 @@ it('row 12: a container’s first process is killed: its restart policy applies,
   const watch = watchProcesses(host.instance);
   host.run(task);
   await host.reported(task, ({ state }) => state === 'running');
+  // Each look is one more, for an attempt may live shorter than the watch takes to look again.
+  expect(watch.attempts(task.taskId)).toHaveLength(1);
   process.kill(firstPid(task.taskId), 'SIGKILL');
   const again = await host.reported(task, ({ containers }) => containers[0]?.restartCount === 1 && containers[0].state === 'running');
   expect(again).toMatchObject({ state: 'running', containers: [{ lastExit: { exitCode: 137, signal: 'SIGKILL' } }] });
+  expect(watch.attempts(task.taskId)).toHaveLength(2);
   process.kill(firstPid(task.taskId), 'SIGKILL');
   expect(await host.reported(task, ({ state }) => state === 'stopped')).toMatchObject({
     stopCode: 'EssentialContainerExited',

@@ -39,7 +39,7 @@ function logStream(taskId: string, more: object = {}) {
 it('row 25: a flood of 200 MB and a line of 50 MB are bounded on disk and in the agent, the log says so, and the task goes on', async () => {
   const task = shellTask(
     image,
-    'head -c 50000000 /dev/zero | tr "\\0" x; echo; echo after the line; yes "a line of the flood, of about as much text as lines have" | head -c 200000000; echo done',
+    'head -c 50000000 /dev/zero | tr "\\0" x; echo; echo after the line; yes "a line of the flood, of about as much text as lines have" | head -c 200000000; echo; echo done',
   );
   host.run(task);
   let largest = 0;
@@ -76,7 +76,7 @@ it('row 25: a long line alone is cut, which its end says, and what comes after i
 it('row 26: a reader that stops reading holds a bounded buffer, never the task, and finds a gap where it goes on', async () => {
   const task = shellTask(
     image,
-    'echo first; sleep 2; yes "a line of the flood, of about as much text as lines have" | head -c 200000000; echo done',
+    'echo first; sleep 2; yes "a line of the flood, of about as much text as lines have" | head -c 200000000; echo; echo done',
   );
   host.run(task);
   await host.reported(task, ({ state }) => state === 'running');

@@ -77,7 +77,7 @@ async function pids(): Promise<Record<string, number>> {
 }
 
 beforeAll(async () => {
-  gateway = await startGateway();
+  gateway = await startGateway(5_000);
   registry = await startRegistry();
   held = await startHeldRegistry(registry.address);
   image = await registry.push('busybox', {});

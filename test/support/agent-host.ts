@@ -39,7 +39,7 @@ export interface AgentHost {
 
 /** The agent is not started yet. @param settings of the agent (agent/src/config.ts), on top of what a test host needs. */
 export async function agentHost(settings: NodeJS.ProcessEnv = {}): Promise<AgentHost> {
-  const gateway = await startGateway();
+  const gateway = await startGateway(5_000);
   const dataDirectory = await mkdtemp(join(tmpdir(), 'berth-test-agent-'));
   const environment = testEnvironment(gateway, dataDirectory, settings);
   const instance = environment.BERTH_AGENT_INSTANCE as string;

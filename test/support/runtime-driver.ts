@@ -1,7 +1,7 @@
 // The process behind runtime-host.ts: takes calls as lines of JSON and makes them on a real container runtime.
 import { readdirSync, readlinkSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import type { LogLine, SecretValues, TaskId, TaskSpec } from '@berth/contract';
+import type { ContainerSpec, LogLine, SecretValues, TaskId, TaskSpec } from '@berth/contract';
 import { clockFrom, newAnchor } from '../../agent/src/clock.js';
 import { createRuntime } from '../../agent/src/runtime/crun-runtime.js';
 import { bootId } from '../../agent/src/runtime/facts.js';
@@ -42,7 +42,7 @@ const calls: Record<string, (...args: never[]) => Promise<unknown>> = {
   },
   keepSecrets: async (taskId: TaskId, values: SecretValues) => runtime.keepSecrets(taskId, values),
   prepare: (spec: TaskSpec) => runtime.prepare(spec, new AbortController().signal),
-  startContainer: runtime.startContainer,
+  startContainer: (spec: TaskSpec, container: ContainerSpec) => runtime.startContainer(spec, container, async () => {}),
   stopContainer: runtime.stopContainer,
   killContainer: runtime.killContainer,
   observe: runtime.observe,

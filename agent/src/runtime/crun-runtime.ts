@@ -175,7 +175,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     return record;
   };
 
-  const startContainer = async (task: TaskSpec, container: ContainerSpec): Promise<Started> => {
+  const startContainer = async (task: TaskSpec, container: ContainerSpec, permit: () => Promise<void>): Promise<Started> => {
     const image = await store.get(container.image);
     const sandbox = readRecord<SandboxRecord>(paths.task(task.taskId).sandbox);
     if (!sandbox) throw new TaskStartError('RuntimeFailed', `The task ${task.taskId} was not prepared.`);
@@ -188,7 +188,12 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
         slot: sandbox.slot,
         ids: idRangeOf(sandbox.slot, options.uidBase),
         address: sandbox.address,
-        networkSettled: networks.settled(sandbox.slot),
+        mayRun: async () => {
+          await networks.settled(sandbox.slot);
+          await permit().catch((cause) => {
+            throw new NotPermitted(cause);
+          });
+        },
         secrets: usesSecrets(container) ? vault.of(task.taskId) : {},
       };
       const waited = performance.now() - queued;
@@ -198,7 +203,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
         return { ...result, timings: { wait: waited, ...result.timings } };
       } catch (error) {
         await removeContainer(cleaning, task.taskId, container.name);
-        throw asStartError(error, container);
+        throw error instanceof NotPermitted ? error.cause : asStartError(error, container);
       }
     });
     exits?.add(task.taskId, container.name);
@@ -284,6 +289,13 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       forgetRun(paths);
     },
   };
+}
+
+/** The reason, whatever it is, belongs to whoever was asked. */
+class NotPermitted extends Error {
+  constructor(override readonly cause: unknown) {
+    super();
+  }
 }
 
 function asStartError(error: unknown, container: ContainerSpec): TaskStartError {

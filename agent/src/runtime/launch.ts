@@ -51,8 +51,8 @@ export interface LaunchRequest {
   readonly ids: IdRange;
   /** The task's own. */
   readonly address: string;
-  /** Resolves when the firewall knows the task. */
-  readonly networkSettled: Promise<void>;
+  /** Resolves when the container may be let go. It is made meanwhile. */
+  mayRun(): Promise<void>;
   /** What its containers' fields name. */
   readonly secrets: SecretValues;
 }
@@ -73,7 +73,7 @@ export async function launch(host: LaunchHost, request: LaunchRequest): Promise<
   host.groups.limit(at.cgroup, { cpuMillis: null, memoryMiB: container.memoryMiB, pids: null });
   const prepared = performance.now();
   const created = await createOrExplain(host, request);
-  await request.networkSettled;
+  await request.mayRun();
   limitCpu(host, request);
   const waiting = performance.now();
   const record: StartRecord = { ...created, startedAtMs: options.clock.now(), isolation: task.isolation };

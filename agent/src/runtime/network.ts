@@ -4,6 +4,7 @@ import { access, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { macOf, type NetworkState } from '@berth/contract';
 import type { Subnet } from './addresses.js';
+import { openNft } from './nft.js';
 import { FirewallModel, type Member } from './nft-model.js';
 import { type Port, removeTablesText, tablesText } from './nft-rules.js';
 import type { Paths } from './paths.js';
@@ -25,7 +26,7 @@ export interface Network {
   attach(sandboxes: readonly { readonly slot: number; readonly pid: number }[]): Promise<void>;
   /**
    * Returns when the cables are gone, which go with the network namespaces. Their rules, which say nothing any more,
-   * follow within a second: a run of `nft` for each task that ends would cost more than all the rest of its end.
+   * follow within a second, those of many tasks in one transaction.
    * Missing ones are no error.
    */
   detach(slots: readonly number[]): Promise<void>;
@@ -45,7 +46,7 @@ export interface Network {
 export function network(paths: Paths, subnet: Subnet, underlay: string | null): Network {
   const { bridge, table } = paths;
   const ip = (batch: string, force = false) => mustRun('ip', [...(force ? ['-force'] : []), '-batch', '-'], { timeoutMs, input: batch });
-  const nft = (text: string) => mustRun('nft', ['-f', '-'], { timeoutMs, input: text });
+  const nft = openNft();
   const model = new FirewallModel(table, tablesText(paths, subnet.cidr, subnet.gateway), subnet.cidr);
   const tunnel = overlay(paths.overlay, subnet, underlay, mtuBytes);
   const portOf = (slot: number): Port => {
@@ -84,7 +85,7 @@ export function network(paths: Paths, subnet: Subnet, underlay: string | null): 
     if (!astray && !model.rules.hasChanges) return;
     const text = astray ? model.rules.whole() : model.rules.takeChanges();
     astray = true;
-    await nft(text);
+    nft(text);
     astray = false;
   };
   const sweepLater = () => {
@@ -140,7 +141,7 @@ export function network(paths: Paths, subnet: Subnet, underlay: string | null): 
     tearDown: async () => {
       if (sweeping) clearTimeout(sweeping);
       await tunnel.tearDown();
-      await nft(removeTablesText(table));
+      nft(removeTablesText(table));
       if (await exists(bridge)) await ip(`link del ${bridge}\n`);
     },
   };

@@ -104,8 +104,11 @@ export interface Runtime {
    * memory only, until `cleanup`. A task that uses secrets is not prepared before they have come.
    */
   keepSecrets(taskId: TaskId, values: SecretValues): void;
-  /** Creates and lets go one container. Throws TaskStartError; then the container is `absent`. */
-  startContainer(spec: TaskSpec, container: ContainerSpec): Promise<Started>;
+  /**
+   * Creates a container and, when `permit` resolves, lets it go. Throws TaskStartError, or what `permit` rejects with; then
+   * the container is `absent`, and has not run.
+   */
+  startContainer(spec: TaskSpec, container: ContainerSpec, permit: () => Promise<void>): Promise<Started>;
   /** The signal to stop this container with, by definition or image, and its delivery. Nothing happens if it has ended. */
   stopContainer(taskId: TaskId, container: ContainerSpec): Promise<void>;
   /**
@@ -173,6 +176,9 @@ export class AdjustRefusedError extends Error {
     this.name = 'AdjustRefusedError';
   }
 }
+
+/** The container is not to start any more. */
+export class StartWithdrawn extends Error {}
 
 /** A start that failed in a way the user should read: `message` goes into the task's stopReason. */
 export class TaskStartError extends Error {

@@ -20,6 +20,7 @@ const pidfdSignalCall = libc.func('syscall', 'long', ['long', 'int', 'int', 'voi
 const numbers = { pidfdSendSignal: 424, openTree: 428, moveMount: 429, pidfdOpen: 434, openat2: 437, mountSetattr: 442 };
 const errnoNames = new Map(Object.entries(koffi.os.errno).map(([name, value]) => [value, name]));
 
+const openTries = 1000;
 const atFdCwd = -100;
 const atEmptyPath = 0x1000;
 const closeOnExec = 0o2000000;
@@ -119,7 +120,11 @@ export function openInRoot(rootFd: number, path: string): number | null {
   const how = Buffer.alloc(24);
   how.writeBigUInt64LE(BigInt(closeOnExec | nonBlock), 0);
   how.writeBigUInt64LE(inRoot | noMagicLinks, 16);
-  const fd = openat2Call(numbers.openat2, rootFd, path, how, how.length);
+  let fd = openat2Call(numbers.openat2, rootFd, path, how, how.length);
+  // Where a path has `..` in it, whatever is mounted or renamed anywhere at that moment makes the kernel give up (openat2(2)).
+  for (let tries = 1; fd < 0 && koffi.errno() === koffi.os.errno.EAGAIN && tries < openTries; tries++) {
+    fd = openat2Call(numbers.openat2, rootFd, path, how, how.length);
+  }
   if (fd >= 0) return fd;
   const error = new SyscallError('openat2', koffi.errno(), path);
   if (['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(error.code)) return null;

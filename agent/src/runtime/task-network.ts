@@ -25,7 +25,7 @@ export interface TaskNetworks {
   join(spec: TaskSpec, slot: number, address: string): Promise<readonly AssignedPort[]>;
   /**
    * Resolves when the task's place is in the kernel; nothing of the tenant's may run before. Waits a little for rules that
-   * are on their way. A container can be made meanwhile: a run of `nft` takes as long as that.
+   * are on their way. A container can be made meanwhile.
    */
   settled(slot: number): Promise<void>;
   leave(slot: number): void;

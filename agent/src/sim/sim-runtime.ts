@@ -94,10 +94,11 @@ export function createSimRuntime({ bootId, capacity, clock, startDelayMs, machin
       const address = machine.nextAddress++ % 65_534;
       return { address: `10.255.${address >> 8}.${address & 255}`, ports: [], timings: { sandbox: 0 } };
     },
-    async startContainer(spec, container) {
+    async startContainer(spec, container, permit) {
       if (startDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, startDelayMs));
       if (behaviourOf(container).kind === 'fail')
         throw new TaskStartError('TaskFailedToStart', `Container ${container.name}: its command is "fail".`);
+      await permit();
       return { startedAtMs: letGo(spec, container).startedAtMs, timings: { create: startDelayMs } };
     },
     async stopContainer(taskId, { name }) {
