@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { ContractView, InvoiceDetail, PriceBookView, TaskId } from '@berth/contract';
+import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { insertUsage } from '../../src/billing/usage-intake.store.js';
 import { type Api, startApi } from '../support/api.js';
@@ -450,5 +451,32 @@ describe('berth', () => {
     const after = await contract();
     expect(Date.parse(after.commitments[0]?.endsAt ?? '')).toBeLessThan(Date.now() + 3 * dayMs);
     expect(after.credits).toEqual([]);
+  });
+});
+
+describe('the FOCUS file of an invoice', () => {
+  it('lets reservations cost in effect what they cover and leave unused, and comes to the total', async () => {
+    const span = { startsAt: month(-1).toISOString(), endsAt: new Date(month(-1).getTime() + 10 * hourMs).toISOString() };
+    await agree('reservations', { name: 'core', ...span, cpuMillis: 2000, memoryMiB: 0, discountPercent: '50' }).expect(201);
+    await agree('commitments', { name: 'year', ...span, amountPerHour: '0.01', discountPercent: '10' }).expect(201);
+    await use(4, month(-1), { tier: 'guaranteed' });
+    const id = await closeLastMonth();
+    const { text } = await own().get(`/v1/invoices/${id}/focus`).expect(200);
+    const rows = parse(text, { columns: true }) as Record<string, string>[];
+    const shown = rows.map((row) =>
+      [row.ChargeCategory, row.CommitmentDiscountName, row.CommitmentDiscountStatus, row.BilledCost, row.EffectiveCost].join(' '),
+    );
+    expect(shown.sort()).toEqual(
+      [
+        'Usage year Used 0.01188 0.01188',
+        'Usage year Unused 0.08812 0.08812',
+        'Usage core Used 0 0.06',
+        'Usage core Unused 0 0.24',
+        'Purchase core  0.3 0',
+      ].sort(),
+    );
+    const { body } = await own().get(`/v1/invoices/${id}`).expect(200);
+    for (const column of ['BilledCost', 'EffectiveCost'])
+      expect(rows.reduce((sum, row) => sum + Number(row[column]), 0)).toBeCloseTo(Number(body.total), 10);
   });
 });

@@ -1,8 +1,9 @@
-// An invoice as rows of FOCUS 1.2. What is billed here is also what it effectively costs: commitments are paid by the hour and
-// cover no later months, so nothing is amortised. All rows of an invoice together come to its total.
+// An invoice as rows of FOCUS 1.2. What is billed is also what it effectively costs, but for reservations, whose cost is that
+// of what they cover. All rows of an invoice together come to its total, billed as well as effective.
 import { Exact } from '../money.js';
 import { monthOf } from './billing-month.js';
 import { type FocusColumn, type FocusRow, focusColumns } from './focus-columns.js';
+import { commitmentColumns, ReservedCosts } from './focus-commitments.js';
 import type { InvoiceHead } from './invoice-document.js';
 import type { InvoiceLine } from './invoice-line.js';
 import { describeLine } from './line-words.js';
@@ -29,9 +30,10 @@ const units: Readonly<Record<string, string>> = {
   '': 'Units',
 };
 
-/** The row of one line. */
-export function focusRow(head: InvoiceHead, line: InvoiceLine): FocusRow {
+/** The row of one line. @param reserved has been told all reserved lines of the invoice */
+export function focusRow(head: InvoiceHead, line: InvoiceLine, reserved: ReservedCosts): FocusRow {
   const charge = chargeOf(line);
+  const purchased = line.kind === 'reserved' && line.corrects === null && head.kind === 'invoice';
   const metered = charge.ChargeCategory === 'Usage' || charge.ChargeCategory === 'Purchase';
   const correction = line.corrects !== null || head.kind === 'creditNote';
   return row(head, {
@@ -41,10 +43,11 @@ export function focusRow(head: InvoiceHead, line: InvoiceLine): FocusRow {
     ChargePeriodStart: instant(line.segment.fromMs),
     ChargePeriodEnd: instant(line.segment.untilMs),
     BilledCost: line.amount,
-    EffectiveCost: line.amount,
+    EffectiveCost: purchased ? '0' : head.kind === 'invoice' ? (reserved.cover(line) ?? line.amount) : line.amount,
     ContractedCost: line.amount,
     ListCost: metered ? line.listAmount : line.amount,
     ...(metered ? meteredColumns(line, charge.ChargeCategory === 'Usage') : {}),
+    ...(metered ? commitmentColumns(head, line, unitOf(line)) : {}),
     ...serviceColumns(line.dimension),
     ResourceId: line.definition,
     ResourceName: line.definition,
@@ -53,6 +56,17 @@ export function focusRow(head: InvoiceHead, line: InvoiceLine): FocusRow {
     x_PriceBook: line.priceBook || null,
     x_Service: line.group,
     x_User: line.userOrKey,
+  });
+}
+
+/** The rows of what was reserved and nothing used: billed with the reservation, and not for nothing. */
+export function unusedRows(head: InvoiceHead, reserved: ReservedCosts): FocusRow[] {
+  if (head.kind !== 'invoice') return [];
+  return reserved.unused().map(({ line, quantity, effective }) => {
+    const unused: InvoiceLine = { ...line, kind: 'free', quantity, price: '0', listPrice: '0', amount: '0', listAmount: '0' };
+    const words = { ChargeDescription: `${describeLine(line)}, not used`, CommitmentDiscountStatus: 'Unused' };
+    const costs = { ...words, EffectiveCost: effective, ConsumedQuantity: null, ConsumedUnit: null };
+    return { ...focusRow(head, unused, new ReservedCosts()), ...costs };
   });
 }
 
@@ -103,9 +117,10 @@ function chargeOf({ kind }: InvoiceLine): { ChargeCategory: string; ChargeFreque
     case 'usage':
     case 'minimum':
     case 'free':
+    // What a commitment was not used for is paid as it goes, like what it was used for.
+    case 'commitment':
       return { ChargeCategory: 'Usage', ChargeFrequency: 'Usage-Based' };
     case 'reserved':
-    case 'commitment':
       return { ChargeCategory: 'Purchase', ChargeFrequency: 'Recurring' };
     case 'discount':
       return { ChargeCategory: 'Adjustment', ChargeFrequency: 'Usage-Based' };
@@ -120,18 +135,29 @@ function chargeOf({ kind }: InvoiceLine): { ChargeCategory: string; ChargeFreque
 
 function meteredColumns(line: InvoiceLine, usage: boolean): Values {
   const sku = [line.dimension ?? line.kind, line.isolation, line.capacityTier].filter((part) => part !== null).join('/');
-  const unit = units[line.unit] ?? line.unit;
+  const unit = unitOf(line);
   return {
     PricingQuantity: line.quantity,
     PricingUnit: unit,
-    PricingCategory: usage ? (line.capacityTier === 'spot' ? 'Dynamic' : 'Standard') : 'Committed',
+    PricingCategory: pricingCategoryOf(line),
     ListUnitPrice: line.listPrice,
     ContractedUnitPrice: line.price,
-    ...(usage ? { ConsumedQuantity: line.quantity, ConsumedUnit: unit } : {}),
+    ...(usage && line.kind !== 'commitment' ? { ConsumedQuantity: line.quantity, ConsumedUnit: unit } : {}),
     SkuId: sku,
     SkuMeter: line.dimension ?? line.kind,
     SkuPriceId: `${sku}@${line.priceBook}`,
   };
+}
+
+/** What a commitment or a reservation made cheaper is committed; to buy one is not. */
+function pricingCategoryOf({ kind, note, capacityTier }: InvoiceLine): string {
+  if (kind === 'reserved') return 'Standard';
+  if (/^(commitment|reserved): /.test(note)) return 'Committed';
+  return capacityTier === 'spot' ? 'Dynamic' : 'Standard';
+}
+
+function unitOf({ unit }: InvoiceLine): string {
+  return units[unit] ?? unit;
 }
 
 function serviceColumns(dimension: string | null): Values {

@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { lineKinds } from '../rated-line.js';
 import { type FocusColumn, type FocusRow, focusColumns } from './focus-columns.js';
-import { closingRows, focusRow } from './focus-rows.js';
+import { ReservedCosts } from './focus-commitments.js';
+import { closingRows, focusRow, unusedRows } from './focus-rows.js';
 import type { InvoiceHead } from './invoice-document.js';
 import type { InvoiceLine } from './invoice-line.js';
 import { totalsOf } from './invoice-totals.js';
@@ -38,13 +39,15 @@ const neverNull: readonly FocusColumn[] = [
 ];
 const decimals: readonly FocusColumn[] = [
   ...(['BilledCost', 'EffectiveCost', 'ContractedCost', 'ListCost', 'ListUnitPrice', 'ContractedUnitPrice', 'PricingQuantity'] as const),
-  'ConsumedQuantity',
+  ...(['ConsumedQuantity', 'CommitmentDiscountQuantity'] as const),
 ];
 const instants = ['BillingPeriodStart', 'BillingPeriodEnd', 'ChargePeriodStart', 'ChargePeriodEnd'] as const;
 const allowed: Partial<Record<FocusColumn, readonly string[]>> = {
   ChargeCategory: ['Usage', 'Purchase', 'Tax', 'Credit', 'Adjustment'],
   ChargeClass: ['Correction'],
   ChargeFrequency: ['One-Time', 'Recurring', 'Usage-Based'],
+  CommitmentDiscountCategory: ['Spend', 'Usage'],
+  CommitmentDiscountStatus: ['Used', 'Unused'],
   PricingCategory: ['Standard', 'Dynamic', 'Committed', 'Other'],
   ServiceCategory: [
     ...[
@@ -93,6 +96,12 @@ function broken(row: FocusRow): string[] {
   for (const column of ['PricingQuantity', 'SkuId', 'SkuPriceId', 'PricingCategory', 'ListUnitPrice', 'ContractedUnitPrice'] as const)
     rule(!metered || row[column] !== null, `${column} MUST NOT be null for Usage and Purchase`);
   rule(category === 'Usage' || row.ConsumedQuantity === null, 'ConsumedQuantity MUST be null when ChargeCategory is not Usage');
+  rule(row.CommitmentDiscountStatus !== 'Unused' || row.ConsumedQuantity === null, 'ConsumedQuantity MUST be null for what is unused');
+  rule(
+    category !== 'Usage' || class_ !== null || row.CommitmentDiscountStatus === 'Unused' || row.ConsumedQuantity !== null,
+    'ConsumedQuantity MUST NOT be null for Usage',
+  );
+  faults.push(...brokenCommitment(row));
   rule(row.SkuPriceId === null || row.SkuId !== null, 'SkuPriceId MUST be null when SkuId is null');
   rule(product(row.ListUnitPrice, row.PricingQuantity, row.ListCost, class_), 'ListCost MUST be ListUnitPrice × PricingQuantity');
   rule(
@@ -107,6 +116,28 @@ function broken(row: FocusRow): string[] {
   rule(category !== 'Purchase' || row.ChargeFrequency !== 'Usage-Based', 'ChargeFrequency MUST NOT be Usage-Based for a Purchase');
   if (row.Tags !== null) rule(isTags(row.Tags), 'Tags MUST be of KeyValueFormat');
   return faults;
+}
+
+function brokenCommitment(row: FocusRow): string[] {
+  const { ChargeCategory: category, ChargeClass: class_, CommitmentDiscountId: id, CommitmentDiscountQuantity: quantity } = row;
+  const rules: [boolean, string][] = [
+    ...(['CommitmentDiscountCategory', 'CommitmentDiscountName', 'CommitmentDiscountType'] as const).map((column): [boolean, string] => [
+      (row[column] === null) === (id === null),
+      `${column} MUST be null when CommitmentDiscountId is, and only then`,
+    ]),
+    [id !== null || row.CommitmentDiscountStatus === null, 'CommitmentDiscountStatus MUST be null without CommitmentDiscountId'],
+    [id === null || category !== 'Usage' || row.CommitmentDiscountStatus !== null, 'CommitmentDiscountStatus MUST NOT be null for Usage'],
+    [id === null || class_ !== null || Number(quantity) > 0, 'CommitmentDiscountQuantity MUST be positive'],
+    [id === null || class_ !== null || row.CommitmentDiscountUnit !== null, 'CommitmentDiscountUnit MUST NOT be null'],
+    [id !== null || (quantity ?? row.CommitmentDiscountUnit) === null, 'CommitmentDiscountQuantity MUST be null in all other cases'],
+    [row.PricingCategory !== 'Committed' || (id !== null && category !== 'Purchase'), 'Committed MUST be no purchase, and of a commitment'],
+    [id === null || category === 'Purchase' || row.PricingCategory === 'Committed', 'PricingCategory MUST be Committed'],
+    [
+      class_ !== null || category !== 'Purchase' || Number(row.EffectiveCost) === 0,
+      'EffectiveCost of a purchase that covers charges MUST be 0',
+    ],
+  ];
+  return rules.filter(([holds]) => !holds).map(([, name]) => name);
 }
 
 /** Within what rounding to twelve decimals, of the quantity and of the amount, can take. */
@@ -127,6 +158,10 @@ function isTags(text: string): boolean {
 const from = Date.parse('2026-10-01T00:00:00Z');
 const until = Date.parse('2026-11-01T00:00:00Z');
 const money = new Set(['commitment', 'discount', 'credit']);
+const notes: Record<(typeof lineKinds)[number], readonly string[]> = {
+  ...{ usage: ['', 'commitment: year'], minimum: [''], reserved: ['reserved: core'], free: ['free allowance', 'reserved: core'] },
+  ...{ commitment: ['commitment: year, not used'], discount: ['discount of 5 %'], credit: ['credit: welcome'] },
+};
 
 const line = fc
   .record({
@@ -135,11 +170,12 @@ const line = fc
     units: fc.bigInt({ min: 1n, max: 10n ** 18n }),
     listPrice: fc.constantFrom('0.03', '0.0033', '1', '0.000011244'),
     discounted: fc.boolean(),
+    note: fc.nat(1),
     spot: fc.boolean(),
     corrects: fc.constantFrom(null, 'other'),
     tags: fc.constantFrom('{}', '{"team":"blue"}', '{"=cmd":"a,\\"b"}'),
   })
-  .map(({ kind, dimension, units, listPrice, discounted, spot, corrects, tags }): InvoiceLine => {
+  .map(({ kind, dimension, units, listPrice, discounted, note, spot, corrects, tags }): InvoiceLine => {
     const quantity = money.has(kind) ? '1' : new Decimal(units.toString()).div('1e12').toFixed();
     const price = kind === 'free' ? '0' : new Decimal(listPrice).times(discounted ? '0.8' : 1).toFixed();
     const sign = kind === 'credit' || kind === 'discount' ? -1 : 1;
@@ -152,7 +188,7 @@ const line = fc
       capacityTier: money.has(kind) ? null : spot ? 'spot' : 'flex',
       priceBook: money.has(kind) ? '' : 'default:1',
       segment: { fromMs: from, untilMs: until },
-      ...{ definition: 'web:1', group: 'web', userOrKey: 'key', note: kind === 'usage' ? '' : 'a note' },
+      ...{ definition: 'web:1', group: 'web', userOrKey: 'key', note: notes[kind][note % notes[kind].length] ?? '' },
     };
   });
 
@@ -182,9 +218,11 @@ function headOf(lines: readonly InvoiceLine[], more: Partial<InvoiceHead> = {}):
 }
 
 function rowsOf(lines: readonly InvoiceLine[], head = headOf(lines)): FocusRow[] {
-  const rows = lines.map((one) => focusRow(head, one));
+  const reserved = new ReservedCosts();
+  for (const one of lines) reserved.tell(one);
+  const rows = lines.map((one) => focusRow(head, one, reserved));
   const listCost = rows.reduce((sum, row) => sum.plus(row.ListCost ?? 0), new Decimal(0));
-  return [...rows, ...closingRows(head, listCost.toFixed())];
+  return [...rows, ...unusedRows(head, reserved), ...closingRows(head, listCost.toFixed())];
 }
 
 describe('FOCUS 1.2', () => {
@@ -206,6 +244,31 @@ describe('FOCUS 1.2', () => {
     );
   });
 
+  it('lets what a reservation covers and what of it is unused cost in effect what it is billed', () => {
+    const base = { isolation: 'container', capacityTier: 'guaranteed', priceBook: 'default:1', corrects: null, tags: '{}' } as const;
+    const common = { ...base, dimension: 'cpu', unit: 'vCPU-hour', listPrice: '0.03', segment: { fromMs: from, untilMs: until } } as const;
+    const of = { definition: 'web:1', group: 'web', userOrKey: 'key' } as const;
+    const nobody = { definition: null, group: null, userOrKey: null } as const;
+    const free = { ...common, kind: 'free', price: '0', amount: '0', note: 'reserved: core' } as const;
+    const lines: InvoiceLine[] = [
+      { ...free, ...of, quantity: '30', listAmount: '0.9' },
+      { ...free, ...of, definition: 'batch:2', quantity: '10.000000000001', listAmount: '0.3' },
+      { ...common, ...nobody, kind: 'reserved', quantity: '100', price: '0.021', amount: '2.1', listAmount: '3', note: 'reserved: core' },
+      { ...common, ...of, kind: 'usage', quantity: '1', price: '0.03', amount: '0.03', listAmount: '0.03', note: '' },
+    ];
+    const rows = rowsOf(lines, headOf(lines, { taxRate: '0', ...totalsOf(lines, '0', 'EUR') }));
+    expect(rows.flatMap(broken)).toEqual([]);
+    const shown = rows.map((row) => [row.ChargeCategory, row.CommitmentDiscountStatus, row.BilledCost, row.EffectiveCost, row.ResourceId]);
+    expect(shown).toEqual([
+      ['Usage', 'Used', '0', '0.63', 'web:1'],
+      ['Usage', 'Used', '0', '0.21', 'batch:2'],
+      ['Purchase', null, '2.1', '0', null],
+      ['Usage', null, '0.03', '0.03', 'web:1'],
+      ['Usage', 'Unused', '0', '1.26', null],
+    ]);
+    expect(rows.at(-1)).toMatchObject({ CommitmentDiscountId: 't/reservation/core/cpu', CommitmentDiscountQuantity: '59.999999999999' });
+  });
+
   it('puts a credit note into the month in which it was made, as a correction', () => {
     fc.assert(
       fc.property(fc.array(line, { minLength: 1, maxLength: 5 }), (lines) => {
@@ -219,8 +282,8 @@ describe('FOCUS 1.2', () => {
   it('finds what breaks its rules: else the tests above prove nothing', () => {
     const [usage] = rowsOf(
       fc
-        .sample(line, 50)
-        .filter(({ kind, corrects }) => kind === 'usage' && corrects === null)
+        .sample(line, 200)
+        .filter(({ kind, corrects, note }) => kind === 'usage' && corrects === null && note === '')
         .slice(0, 1),
     );
     const faults = (changes: Partial<FocusRow>) => broken({ ...(usage as FocusRow), ...changes });
@@ -228,6 +291,7 @@ describe('FOCUS 1.2', () => {
     expect(faults({ BilledCost: null })).toContain('BilledCost MUST NOT be null');
     expect(faults({ ListUnitPrice: '12345' })).toContain('ListCost MUST be ListUnitPrice × PricingQuantity');
     expect(faults({ ChargePeriodStart: '2026-10-01T00:00:00.000Z' })).toHaveLength(1);
+    expect(faults({ CommitmentDiscountId: 'x' })).toContain('PricingCategory MUST be Committed');
     expect(faults({ ChargeCategory: 'Tax' })).toContain('PricingQuantity MUST be null when ChargeCategory is Tax');
     expect(faults({ BillingCurrency: 'EURO' })).toContain('BillingCurrency MUST be of ISO 4217');
     expect(faults({ Tags: '["a"]', ChargeClass: 'Other' })).toContain('ChargeClass MUST be one of its values');

@@ -5,7 +5,8 @@ import { Inject, Injectable, StreamableFile } from '@nestjs/common';
 import { Exact } from '../money.js';
 import { csvText } from './csv-text.js';
 import { type FocusRow, focusColumns } from './focus-columns.js';
-import { closingRows, focusRow } from './focus-rows.js';
+import { ReservedCosts } from './focus-commitments.js';
+import { closingRows, focusRow, unusedRows } from './focus-rows.js';
 import { type CsvRow, csvColumns, csvNumbers, csvRow } from './invoice-csv.js';
 import { fileNameOf } from './invoice-document.js';
 import { InvoiceLinesStore } from './invoice-lines.store.js';
@@ -38,9 +39,11 @@ export class InvoiceFiles {
 
   /** @throws ApiError not_found */
   async focus(tenantId: TenantId | null, id: string): Promise<StreamableFile> {
+    const reserved = new ReservedCosts();
+    for await (const line of (await this.invoices.open(tenantId, id)).lines) reserved.tell(line);
     const invoice = await this.invoices.open(tenantId, id);
     return file(
-      Readable.from(csvText(focusColumns, focusNumbers, focusRows(invoice))),
+      Readable.from(csvText(focusColumns, focusNumbers, focusRows(invoice, reserved))),
       `${fileNameOf(invoice.head)}-focus-1.2.csv`,
       csvType,
     );
@@ -56,13 +59,14 @@ export class InvoiceFiles {
   }
 }
 
-async function* focusRows({ head, lines }: OpenInvoice): AsyncGenerator<FocusRow> {
+async function* focusRows({ head, lines }: OpenInvoice, reserved: ReservedCosts): AsyncGenerator<FocusRow> {
   let listCost = new Exact(0);
   for await (const line of lines) {
-    const row = focusRow(head, line);
+    const row = focusRow(head, line, reserved);
     listCost = listCost.plus(row.ListCost ?? 0);
     yield row;
   }
+  yield* unusedRows(head, reserved);
   yield* closingRows(head, listCost.toFixed());
 }
 
