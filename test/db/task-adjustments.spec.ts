@@ -107,6 +107,53 @@ describe('a larger size', () => {
   });
 });
 
+describe('the tenant’s quota', () => {
+  const limit = (name: string, allowed: number) =>
+    db.query('INSERT INTO quotas (tenant_id, name, allowed) VALUES ($1, $2, $3)', [world.tenantId, name, allowed]);
+  const wishFor = (id: TaskId, on: HostId, change: Partial<Wish>) =>
+    store.wish(world.tenantId as TenantId, id, on, change, { type: 'resize-wanted', reason: '' }).then(
+      ({ kind }) => kind as string,
+      ({ code }) => code as string,
+    );
+  const sums = async () => (await db.query('SELECT sum(cpu_millis)::int AS cpu, sum(memory_mib)::int AS memory FROM tasks'))[0];
+
+  it('is not exceeded by a larger size, and nothing is written then', async () => {
+    await limit('cpuMillis', 800);
+    expect(await wishFor(taskId, hostId, { cpuMillis: 801 })).toBe('quota_exceeded');
+    expect(await row()).toMatchObject({ cpu: 400, version: 0, wish: null });
+    expect(await events()).toEqual([]);
+    expect(await wishFor(taskId, hostId, { cpuMillis: 800 })).toBe('wished');
+  });
+
+  it('lets who has too much already shrink and freeze', async () => {
+    await limit('cpuMillis', 100);
+    await limit('memoryMiB', 100);
+    expect(await wishFor(taskId, hostId, { cpuMillis: 300 })).toBe('wished');
+    expect(await wishFor(taskId, hostId, { frozen: true })).toBe('wished');
+    expect(await wishFor(taskId, hostId, { memoryMiB: 257 })).toBe('quota_exceeded');
+  });
+
+  it('is had once by many at the same moment, on whichever hosts', async () => {
+    await db.query('DELETE FROM tasks');
+    const tasks: [TaskId, HostId][] = [];
+    for (let n = 0; n < 5; n += 1) {
+      const on = await addHost(db, { cpuMillis: 10_000, memoryMiB: 10_000 });
+      const ids = await addTasks(db, world, 4, { cpuMillis: 100, memoryMiB: 100, state: 'running', hostId: on });
+      tasks.push(...ids.map((id): [TaskId, HostId] => [id, on]));
+    }
+    // There is room for 7 of the 20 to grow by 100.
+    await limit('cpuMillis', 2_750);
+    const outcomes = await Promise.all(tasks.map(([id, on]) => wishFor(id, on, { cpuMillis: 200 })));
+    expect(outcomes.filter((outcome) => outcome === 'wished')).toHaveLength(7);
+    expect(outcomes.filter((outcome) => outcome === 'quota_exceeded')).toHaveLength(13);
+    expect(await sums()).toMatchObject({ cpu: 2_700 });
+    await limit('memoryMiB', 2_100);
+    const twice = await Promise.all(tasks.slice(0, 3).map(([id, on]) => wishFor(id, on, { memoryMiB: 160 })));
+    expect(twice.sort()).toEqual(['quota_exceeded', 'quota_exceeded', 'wished']);
+    expect(await sums()).toMatchObject({ memory: 2_060 });
+  });
+});
+
 describe('a smaller size', () => {
   it('gives up its room only when the host has answered', async () => {
     await wish({ memoryMiB: 64 });

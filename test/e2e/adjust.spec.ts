@@ -94,6 +94,39 @@ describe('resize', () => {
     await stop(id);
   });
 
+  it('and new tasks never have more than the tenant’s quota together, however many are asked for at once', async () => {
+    const tasks = [await running({ cpuMillis: 100, memoryMiB: 32 }), await running({ cpuMillis: 100, memoryMiB: 32 })];
+    const quotas = (cpuMillis: number | null) =>
+      berth.as(berth.operatorKey).patch(`/v1/tenants/${tenant.id}/quotas`).send({ cpuMillis }).expect(200);
+    await quotas(500);
+    try {
+      const { status, body } = await patch(tasks[0]?.id as string, { cpuMillis: 401 });
+      expect({ status, code: body.code }).toEqual({ status: 409, code: 'quota_exceeded' });
+      expect(body.message).toContain('500 milli-CPUs, of which 200 are used; this needs 301 more');
+      expect(await get(tasks[0]?.id as string)).toMatchObject({ cpuMillis: 100, adjustment: null });
+      const definition = {
+        family: 'more',
+        cpuMillis: 150,
+        memoryMiB: 32,
+        containers: [{ name: 'main', image: 'busybox', command: ['run'] }],
+      };
+      const answers = await Promise.all([
+        ...tasks.flatMap(({ id }) => [250, 260, 270].map((cpuMillis) => patch(id, { cpuMillis }))),
+        ...Array.from({ length: 6 }, () => api().post('/v1/tasks').send({ definition })),
+      ]);
+      expect(new Set(answers.map(({ status, body }) => (status < 300 ? 'done' : body.code)))).toEqual(new Set(['done', 'quota_exceeded']));
+      const [{ held }] = await berth.database.query(
+        "SELECT sum(cpu_millis)::int AS held FROM tasks WHERE tenant_id = $1 AND state <> 'stopped'",
+        [tenant.id],
+      );
+      expect(held).toBeLessThanOrEqual(500);
+      expect(held).toBeGreaterThan(200);
+    } finally {
+      await quotas(null);
+      for (const { id } of (await api().get('/v1/tasks?state=running').expect(200)).body.items) await stop(id);
+    }
+  });
+
   it('makes room for a task that waits for it', async () => {
     const big = await running({ cpuMillis: 1900 });
     const definition = { family: 'waits', cpuMillis: 500, containers: [{ name: 'main', image: 'busybox', command: ['run'] }] };
