@@ -48,6 +48,12 @@ for (const tier of tiers) {
   });
 }
 
+it('probe container: nothing can be made where the control groups are', async () => {
+  const script = 'for d in /sys/fs/cgroup /sys/fs/cgroup/*/; do mkdir $d/new 2>/dev/null && echo $d; done; ls -d /sys/fs/cgroup';
+  const { stdout } = await runToEnd(host.runtime, taskSpec([containerSpec(host.image, ['sh', '-c', script])]));
+  expect(stdout).toBe('/sys/fs/cgroup\n');
+});
+
 it('probe container: its control group is the root of all it sees', async () => {
   const { stdout } = await runToEnd(
     host.runtime,

@@ -63,7 +63,8 @@ export const maskedPaths = [
   '/sys/firmware',
 ] as const;
 
-export const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'] as const;
+/** The last is a tmpfs with the controllers below it where the host has cgroup v1; crun leaves that writable. */
+export const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger', '/sys/fs/cgroup'] as const;
 
 export const initPath = '/dev/init';
 /** What copies files in and out; by its name it knows itself. */
