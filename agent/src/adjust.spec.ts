@@ -42,6 +42,7 @@ const ended: TaskEntry[] = [
     atMs: 10_000,
     exit: { exitCode: 0, signal: null, oomKilled: false, runtimeFailure: null },
   },
+  { kind: 'cleaned', taskId, atMs: 11_000 },
 ];
 
 function after(...entries: TaskEntry[]): TaskRecord {
@@ -128,7 +129,7 @@ describe('usage', () => {
   it('does not turn back when the exit was before the change and was noticed after it', () => {
     const bigger = wish(1, { cpuMillis: 900 });
     const early = { ...(ended[1] as TaskEntry), atMs: 2500 } as TaskEntry;
-    const record = after(wanted(2000, bigger), done(3000, bigger), early);
+    const record = after(wanted(2000, bigger), done(3000, bigger), early, ended[2] as TaskEntry);
     expect(usage(record)).toEqual([
       [1000, 3000, 500, 128, false],
       [3000, 3000, 900, 128, false],

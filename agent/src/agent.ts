@@ -139,13 +139,21 @@ export function createAgent(dependencies: Dependencies): Agent {
 
   function tick(): void {
     ticks += 1;
-    for (const { taskId, usage } of state.tasks.values()) {
-      if (!loops.isSeen(taskId)) continue;
-      for (const atMs of dueCuts(usage, clock.now(), usageIntervalMs)) note({ kind: 'usage-cut', taskId, atMs });
-    }
+    cutUsage();
     if (ticks % aliveEveryTicks === 0 && journal.fault === null) journal.append({ kind: 'alive', atMs: clock.now() });
     // Exits are announced, but an announcement can be lost.
     if (ticks % lookEveryTicks === 0) look(liveTasks());
+  }
+
+  /** What was sent is read first, so that it is in the interval that is about to be closed. */
+  function cutUsage(): void {
+    const cuts = [...state.tasks.values()].flatMap(({ taskId, usage }) =>
+      loops.isSeen(taskId) ? dueCuts(usage, clock.now(), usageIntervalMs).map((atMs) => ({ taskId, atMs })) : [],
+    );
+    if (cuts.length === 0) return;
+    const sent = runtime.egressBytes([...new Set(cuts.map(({ taskId }) => taskId))]);
+    for (const [taskId, bytes] of sent) note({ kind: 'egress-read', taskId, atMs: clock.now(), bytes });
+    for (const { taskId, atMs } of cuts) note({ kind: 'usage-cut', taskId, atMs });
   }
 
   function look(taskIds: readonly TaskId[]): void {

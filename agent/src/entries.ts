@@ -34,6 +34,8 @@ export type TaskEntry =
       /** Not in journals of before tasks could publish any. */
       readonly ports?: readonly AssignedPort[];
       readonly timings: Readonly<Record<string, number>>;
+      /** When its images were got, if one of them was missing. */
+      readonly pulled?: { readonly fromMs: number; readonly untilMs: number };
     } & OfTask)
   /** Attempt 1 in journals of before there were restarts. */
   | ({ readonly kind: 'container-starting'; readonly attempt?: number } & OfContainer)
@@ -48,6 +50,8 @@ export type TaskEntry =
   | ({ readonly kind: 'stop-sent' } & OfContainer)
   | ({ readonly kind: 'kill-sent' } & OfContainer)
   | ({ readonly kind: 'usage-cut' } & OfTask)
+  /** What the host's counter says that it has sent to the outside so far. The counter may have begun anew since. */
+  | ({ readonly kind: 'egress-read'; readonly bytes: number } & OfTask)
   | ({ readonly kind: 'adjust-wanted'; readonly wish: TaskWish } & OfTask)
   /** The wish was answered: this holds from `atMs` on. */
   | ({ readonly kind: 'adjusted'; readonly adjusted: Adjusted } & OfTask)

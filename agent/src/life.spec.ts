@@ -34,6 +34,7 @@ describe('a life of the agent', () => {
     const clock = beginLife(second, 'boot-2');
     expect(second.state.anchor?.bootId).toBe('boot-2');
     expect(clock.now()).toBeGreaterThan(1_000_000_000_000);
+    second.append({ kind: 'cleaned', taskId, atMs: 900 });
     expect(second.state.tasks.get(taskId)).toMatchObject({
       stop: { code: 'HostRebooted' },
       unackedUsage: [{ startedAt: '1970-01-01T00:00:00.030Z', endedAt: '1970-01-01T00:00:00.500Z' }],

@@ -143,13 +143,14 @@ describe('usage', () => {
     const containers = [containerSpec({ name: 'a', essential: false }), containerSpec({ name: 'b' })];
     const two = [accepted({ containers }), starting('a'), started('a', 1020), starting('b'), started('b', 1060)];
     expect(usageOf(...two, exited('b', 2000))).toEqual([]);
-    expect(usageOf(...two, exited('b', 2000), exited('a', 2300))).toEqual([[0, 1020, 2300]]);
-    expect(usageOf(...two, exited('b', 2000), exited('a', 1500))).toEqual([[0, 1020, 2000]]);
+    expect(usageOf(...two, exited('b', 2000), exited('a', 2300))).toEqual([]);
+    expect(usageOf(...two, exited('b', 2000), exited('a', 2300), cleaned(9000))).toEqual([[0, 1020, 2300]]);
+    expect(usageOf(...two, exited('b', 2000), exited('a', 1500), cleaned(9000))).toEqual([[0, 1020, 2000]]);
   });
 
   it('is cut without a gap', () => {
     const cut = (atMs: number): Entry => ({ kind: 'usage-cut', taskId, atMs });
-    expect(usageOf(...running, cut(1300), cut(1600), exited())).toEqual([
+    expect(usageOf(...running, cut(1300), cut(1600), exited(), cut(2900), cleaned(3000))).toEqual([
       [0, 1020, 1300],
       [1, 1300, 1600],
       [2, 1600, 2000],
@@ -171,9 +172,52 @@ describe('usage', () => {
     const containers = [containerSpec({ name: 'a' }), containerSpec({ name: 'b' })];
     const failed: Entry = { kind: 'start-failed', taskId, atMs: 1100, code: 'TaskFailedToStart', reason: '' };
     const absent: Entry = { kind: 'container-absent', taskId, atMs: 1110, container: 'b' };
-    const entries = [accepted({ containers }), starting('a'), started('a'), starting('b'), failed, exited('a', 1200), absent];
+    const entries = [
+      accepted({ containers }),
+      starting('a'),
+      started('a'),
+      starting('b'),
+      failed,
+      exited('a', 1200),
+      absent,
+      cleaned(1300),
+    ];
     expect(usageOf(...entries)).toEqual([[0, 1020, 1200]]);
   });
+});
+
+describe('egress', () => {
+  const read = (bytes: number): Entry => ({ kind: 'egress-read', taskId, atMs: 1500, bytes });
+  const cut = (atMs: number): Entry => ({ kind: 'usage-cut', taskId, atMs });
+  const bytesOf = (...entries: Entry[]) => recordOf(...running, ...entries).unackedUsage.map(({ egressBytes }) => egressBytes ?? null);
+
+  it('is what the counter has grown by since the last interval, up to when the task was cleaned up', () => {
+    expect(bytesOf(read(100), read(300), cut(1300), cut(1400), read(300), exited(), read(350), cleaned())).toEqual([300, null, 50]);
+  });
+
+  it('counts on when the counter begins anew', () => {
+    expect(bytesOf(read(100), cut(1300), read(40), read(90), exited(), cleaned())).toEqual([100, 90]);
+  });
+
+  it('changes nothing that is reported', () => {
+    expect(recordOf(...running, read(100)).version).toBe(recordOf(...running).version);
+  });
+});
+
+it('a pull before the first process is usage of its own, and is told at once', () => {
+  const prepared: Entry = {
+    ...{ kind: 'prepared', taskId, atMs: 1010, address: null, timings: {} },
+    pulled: { fromMs: 1001, untilMs: 1009 },
+  };
+  const { unackedUsage } = recordOf(accepted(), prepared, starting(), started(), exited(), cleaned());
+  expect(
+    unackedUsage.map(({ sequence, pull, startedAt, endedAt }) => [sequence, pull ?? false, Date.parse(startedAt), Date.parse(endedAt)]),
+  ).toEqual([
+    [0, true, 1001, 1009],
+    [1, false, 1020, 2000],
+  ]);
+  // A task between two attempts holds its resources anyway.
+  expect(recordOf(...running, prepared).unackedUsage).toEqual([]);
 });
 
 describe('acknowledgement', () => {

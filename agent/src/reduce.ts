@@ -8,6 +8,7 @@ import { toInstant } from './instant.js';
 import { toReport } from './report.js';
 import { type AgentState, type TaskRecord, tombstoneRetentionMs } from './state.js';
 import { applyToRecord, declinedRecord, newRecord } from './task-record.js';
+import type { UsageInterval } from './usage.js';
 
 /** More than the changes that can have been told and then lost with an unsynced tail of the journal. */
 const versionsLostAtMost = 1000;
@@ -72,17 +73,27 @@ function applyTaskEntry(state: AgentState, entry: TaskEntry): void {
   if (!record || record.state === 'stopped') return;
   const { record: next, closed } = applyToRecord(record, entry);
   if (next === record) return;
-  const { cpuMillis = 0, memoryMiB = 0 } = record.spec ?? {};
-  const unackedUsage = closed.map(({ sequence, startedAtMs, endedAtMs }) => ({
+  const [interval] = closed;
+  state.tasks.set(entry.taskId, interval ? withUsage(next, record, interval) : next);
+}
+
+/** @param held as it was in the interval */
+function withUsage(record: TaskRecord, held: TaskRecord, { sequence, startedAtMs, endedAtMs, pull }: UsageInterval): TaskRecord {
+  const { cpuMillis = 0, memoryMiB = 0 } = held.spec ?? {};
+  const egressBytes = pull ? 0 : (record.egress?.openBytes ?? 0);
+  const usage = {
     taskId: record.taskId,
     sequence,
     startedAt: toInstant(startedAtMs),
     endedAt: toInstant(endedAtMs),
     cpuMillis,
     memoryMiB,
-    ...(isFrozen(record) && { frozen: true }),
-  }));
-  state.tasks.set(entry.taskId, unackedUsage.length > 0 ? { ...next, unackedUsage: [...next.unackedUsage, ...unackedUsage] } : next);
+    ...(isFrozen(held) && { frozen: true }),
+    ...(egressBytes > 0 && { egressBytes }),
+    ...(pull && { pull }),
+  };
+  const told = egressBytes > 0 && record.egress ? { egress: { ...record.egress, openBytes: 0 } } : {};
+  return { ...record, ...told, unackedUsage: [...record.unackedUsage, usage] };
 }
 
 function acknowledgeReport(state: AgentState, taskId: TaskId, version: number): void {

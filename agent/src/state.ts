@@ -51,6 +51,8 @@ export interface TaskRecord {
   /** Said from inside: not to be taken when its service shrinks, until then. `untilMs` null: no more. */
   readonly protection: { readonly setAtMs: number; readonly untilMs: number | null } | null;
   readonly usage: UsageMeter;
+  /** What it has sent out of the host: the counter as it was last read, and what of it no interval has yet. None while nothing was. */
+  readonly egress?: { readonly counterBytes: number; readonly openBytes: number };
   /** What was last wished while it runs, and what was last answered. None while nothing was. */
   readonly wish?: TaskWish;
   readonly adjusted?: Adjusted;

@@ -40,9 +40,9 @@ export const executors: Executors = {
   async prepare({ taskId, spec, runtime, clock, memory, stopWanted, note }) {
     note({ kind: 'preparing', taskId, atMs: clock.now() });
     try {
-      const { address, ports, timings } = await runtime.prepare(spec, stopWanted);
+      const { address, ports, timings, pulled } = await runtime.prepare(spec, stopWanted);
       memory.prepared = true;
-      note({ kind: 'prepared', taskId, atMs: clock.now(), address, ports, timings });
+      note({ kind: 'prepared', taskId, atMs: clock.now(), address, ports, timings, ...(pulled && { pulled }) });
     } catch (error) {
       // The stop has its own reason, and has been noted.
       if (stopWanted.aborted) return;
@@ -107,7 +107,13 @@ export const executors: Executors = {
     note({ kind: 'stop-wanted', taskId, atMs: clock.now(), ...stop });
   },
 
-  async cleanup({ taskId, runtime, clock, note }) {
+  async cleanup({ taskId, runtime, journal, clock, note }) {
+    // The counter goes with the task: from then on the journal is the only witness. A full disk must not keep it from going.
+    const bytes = runtime.egressBytes([taskId]).get(taskId);
+    if (bytes !== undefined) {
+      note({ kind: 'egress-read', taskId, atMs: clock.now(), bytes });
+      await journal.durable().catch(() => {});
+    }
     await runtime.cleanup(taskId);
     note({ kind: 'cleaned', taskId, atMs: clock.now() });
   },

@@ -46,6 +46,9 @@ class Story {
   readonly begun = new Map<string, () => void>();
   /** When it was to stop while nothing of it ran. */
   idleStopMs: number | null = null;
+  /** What it has sent to the outside, and what the host's counter says: that begins anew now and then. */
+  sentBytes = 0;
+  counterBytes = 0;
 
   constructor(
     private readonly chance: Chance,
@@ -65,6 +68,7 @@ class Story {
   turn(): boolean {
     this.nowMs += this.chance(2) === 0 ? this.chance(5) : this.chance(900);
     this.endSomething();
+    this.send();
     const event = this.chance(9);
     if (event === 0) this.announce();
     else if (event === 1 && this.chance(12) === 0)
@@ -103,6 +107,24 @@ class Story {
     Object.assign(container, { lastEndMs: this.nowMs, lastExitCode: exitCode });
   }
 
+  private send(): void {
+    const isRunning = [...this.world.values()].some(({ here }) => here !== null && here.endedAtMs === null);
+    if (!isRunning || this.chance(3) > 0) return;
+    const bytes = this.chance(1_000);
+    this.sentBytes += bytes;
+    this.counterBytes += bytes;
+  }
+
+  /** Also the counter goes, but nothing between that and when it was read. */
+  private readEgress(): void {
+    this.write({ kind: 'egress-read', taskId, atMs: this.nowMs, bytes: this.counterBytes });
+    if (this.chance(40) > 0) return;
+    this.synced = this.lines.length;
+    this.counterBytes = 0;
+    this.write({ kind: 'egress-read', taskId, atMs: this.nowMs, bytes: 0 });
+    this.synced = this.lines.length;
+  }
+
   /** Exits are announced late, but within the time that usage waits for them. */
   private announce(): void {
     for (const [name, { here }] of this.world) {
@@ -123,6 +145,7 @@ class Story {
     if (this.unseen.size > 0 || this.begun.size > 0) return;
     // The clock of the true agent can't outrun an announcement by more than the notice it gives.
     for (const { here } of this.world.values()) if (here?.endedAtMs != null && this.nowMs - here.endedAtMs > 900) this.announce();
+    this.readEgress();
     for (const atMs of dueCuts(this.record.usage, this.nowMs, usageIntervalMs)) this.write({ kind: 'usage-cut', taskId, atMs });
   }
 
@@ -178,8 +201,7 @@ class Story {
     const atMs = this.nowMs;
     switch (step.kind) {
       case 'prepare':
-        this.write({ kind: 'preparing', taskId, atMs });
-        this.prepared = true;
+        this.prepare(atMs);
         return;
       case 'startContainer':
         this.start(step.container);
@@ -204,11 +226,21 @@ class Story {
         return;
       case 'cleanup':
         for (const { here } of this.world.values()) expect(here === null || here.endedAtMs !== null).toBe(true);
+        this.readEgress();
+        this.synced = this.lines.length;
         this.write({ kind: 'cleaned', taskId, atMs });
         return;
       default:
         throw new Error(`nobody asked for ${step.kind}`);
     }
+  }
+
+  private prepare(fromMs: number): void {
+    this.write({ kind: 'preparing', taskId, atMs: fromMs });
+    this.nowMs += this.chance(50);
+    const pulled = this.chance(2) === 0 ? { fromMs, untilMs: this.nowMs } : undefined;
+    this.write({ kind: 'prepared', taskId, atMs: this.nowMs, address: null, timings: {}, ...(pulled && { pulled }) });
+    this.prepared = true;
   }
 
   private start(name: string): void {
@@ -322,12 +354,19 @@ describe('a task', () => {
         for (const { attempts } of ran) expect(attempts).toEqual(attempts.map((_, index) => index + 1));
         const first = Math.min(...ran.map(({ firstStartMs }) => firstStartMs));
         const last = Math.max(...ran.map(({ lastEndMs }) => lastEndMs), ran.length > 0 ? (idleStopMs ?? -Infinity) : -Infinity);
-        const usage = record.unackedUsage.map(({ sequence, startedAt, endedAt }) => ({
-          sequence,
+        const told = record.unackedUsage.map(({ sequence, startedAt, endedAt, pull = false, egressBytes = 0 }) => ({
+          ...{ sequence, pull, egressBytes },
           from: Date.parse(startedAt),
           to: Date.parse(endedAt),
         }));
-        expect(usage.map(({ sequence }) => sequence)).toEqual(usage.map((_, index) => index));
+        expect(told.map(({ sequence }) => sequence)).toEqual(told.map((_, index) => index));
+        expect(told.reduce((sum, { egressBytes }) => sum + egressBytes, 0)).toBe(story.sentBytes);
+        const usage = told.filter(({ pull }) => !pull);
+        // Pulls come first, one after the other.
+        for (const [index, { to }] of told.slice(0, told.length - usage.length).entries()) {
+          expect(told[index]?.pull).toBe(true);
+          expect(to).toBeLessThanOrEqual(told[index + 1]?.from ?? Number.POSITIVE_INFINITY);
+        }
         expect(usage[0]?.from ?? Number.POSITIVE_INFINITY).toBe(first);
         // What was told of already is not taken back.
         expect(usage.at(-1)?.to ?? Number.NEGATIVE_INFINITY).toBe(Math.max(last, usage.at(-1)?.from ?? last));

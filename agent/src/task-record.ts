@@ -13,7 +13,7 @@ import {
 } from './container-record.js';
 import type { ExitFacts, TaskEntry } from './entries.js';
 import { type ContainerRecord, hasStarted, isLive, type ReportedState, type TaskRecord } from './state.js';
-import { closeUsage, cutUsage, newMeter, openUsage, type UsageInterval } from './usage.js';
+import { closeUsage, cutUsage, endUsage, newMeter, openUsage, pullUsage, type UsageInterval } from './usage.js';
 
 type LiveEntry = Exclude<TaskEntry, { kind: 'accepted' | 'declined' }>;
 type Of<K extends LiveEntry['kind']> = Extract<LiveEntry, { kind: K }>;
@@ -69,16 +69,18 @@ export function applyToRecord(record: TaskRecord, entry: LiveEntry): Applied {
     const { meter, closed } = cutUsage(record.usage, entry.atMs);
     return closed ? { record: { ...record, usage: meter }, closed: [closed] } : { record, closed: [] };
   }
+  if (entry.kind === 'egress-read') return { record: withEgress(record, entry.bytes), closed: [] };
   if (isAdjustEntry(entry)) return applyAdjustment(record, entry);
   const changed = change(record, entry);
   if (changed === record) return { record, closed: [] };
   const told = entry.kind === 'stop-sent' || entry.kind === 'container-cleared' ? record.version : record.version + 1;
-  return settleUsage(record, { ...changed, version: told }, entry.atMs);
+  const next = { ...changed, version: told };
+  return entry.kind === 'prepared' ? withPull(next, entry) : settleUsage(record, next, entry.atMs);
 }
 
 function change(
   record: TaskRecord,
-  entry: Exclude<LiveEntry, { kind: 'usage-cut' | 'adjust-wanted' | 'adjusted' | 'thawed' }>,
+  entry: Exclude<LiveEntry, { kind: 'usage-cut' | 'egress-read' | 'adjust-wanted' | 'adjusted' | 'thawed' }>,
 ): TaskRecord {
   switch (entry.kind) {
     case 'preparing':
@@ -222,13 +224,30 @@ function reach(record: TaskRecord, state: ReportedState, atMs: number): TaskReco
   return { ...record, state, reachedAtMs: { ...record.reachedAtMs, [state]: notBefore } };
 }
 
-/** It held its resources until its last process ended; one that is stopped between two attempts, until then. */
+/**
+ * It held its resources until its last process ended; one that is stopped between two attempts, until then. Its last interval
+ * is told when nothing of it is left on the host.
+ */
 function settleUsage(before: TaskRecord, record: TaskRecord, atMs: number): Applied {
   if (!record.stop || record.usage.openFromMs === null || record.containers.some(isLive)) return { record, closed: [] };
   const ends = record.containers.flatMap(({ finishedAtMs }) => finishedAtMs ?? []);
   const nothingRan = !before.stop && !before.containers.some(isLive);
-  const { meter, closed } = closeUsage(record.usage, nothingRan ? Math.max(atMs, ...ends) : Math.max(...ends));
+  const ended = endUsage(record.usage, nothingRan ? Math.max(atMs, ...ends) : Math.max(...ends));
+  const { meter, closed } = record.state === 'stopped' ? closeUsage(ended) : { meter: ended, closed: null };
   return { record: { ...record, usage: meter }, closed: closed ? [closed] : [] };
+}
+
+function withPull(record: TaskRecord, { pulled }: Of<'prepared'>): Applied {
+  if (!pulled) return { record, closed: [] };
+  const { meter, closed } = pullUsage(record.usage, pulled.fromMs, pulled.untilMs);
+  return { record: { ...record, usage: meter }, closed: closed ? [closed] : [] };
+}
+
+/** A counter that is smaller than before has begun anew. */
+function withEgress(record: TaskRecord, bytes: number): TaskRecord {
+  const { counterBytes, openBytes } = record.egress ?? { counterBytes: 0, openBytes: 0 };
+  const grown = bytes >= counterBytes ? bytes - counterBytes : bytes;
+  return bytes === counterBytes ? record : { ...record, egress: { counterBytes: bytes, openBytes: openBytes + grown } };
 }
 
 function withContainer(

@@ -34,6 +34,8 @@ export interface TestGateway {
   certificateLifeMs: number;
   /** Whether a new link gets `welcome` and acknowledgements by itself; on by default. */
   polite: boolean;
+  /** What a new link's `welcome` says. */
+  usageIntervalMs: number;
   /** Times at which links were opened, by the gateway's clock. */
   readonly dials: number[];
   readonly renewals: number;
@@ -96,6 +98,7 @@ export async function startGateway(heartbeatMs = 200): Promise<TestGateway> {
     authority,
     certificateLifeMs: 3_600_000,
     polite: true,
+    usageIntervalMs: 60_000,
     dials: [],
     answers: new Map(),
     get renewals() {
@@ -138,7 +141,7 @@ export async function startGateway(heartbeatMs = 200): Promise<TestGateway> {
 
   async function greet(ws: WebSocket): Promise<void> {
     gateway.dials.push(performance.now());
-    const link = await openTestLink(ws, heartbeatMs, () => gateway.polite);
+    const link = await openTestLink(ws, heartbeatMs, gateway);
     const waiter = linkWaiters.shift();
     if (waiter) waiter(link);
     else links.push(link);
@@ -168,7 +171,11 @@ export async function startGateway(heartbeatMs = 200): Promise<TestGateway> {
   return gateway;
 }
 
-async function openTestLink(socket: WebSocket, heartbeatMs: number, isPolite: () => boolean): Promise<TestLink> {
+async function openTestLink(
+  socket: WebSocket,
+  heartbeatMs: number,
+  gateway: Pick<TestGateway, 'polite' | 'usageIntervalMs'>,
+): Promise<TestLink> {
   const frames: AgentFrame[] = [];
   const lookers = new Set<() => void>();
   let seq = 0;
@@ -205,11 +212,11 @@ async function openTestLink(socket: WebSocket, heartbeatMs: number, isPolite: ()
   socket.on('message', (data) => {
     const frame = agentFrameSchema.parse(JSON.parse(String(data)));
     frames.push(frame);
-    if (frame.type === 'hello' && isPolite()) send({ type: 'welcome', heartbeatMs, usageIntervalMs: 60_000 });
+    if (frame.type === 'hello' && gateway.polite) send({ type: 'welcome', heartbeatMs, usageIntervalMs: gateway.usageIntervalMs });
     if (frame.type === 'events') {
       link.reports.push(...frame.reports);
       link.usage.push(...frame.usage);
-      if (isPolite()) send({ type: 'ack', seq: frame.seq });
+      if (gateway.polite) send({ type: 'ack', seq: frame.seq });
     }
     for (const look of [...lookers]) look();
   });

@@ -171,7 +171,7 @@ export const usageRecordSchema = z.object({
   memoryMiB: count,
   /** It held its memory but no CPU: it was frozen all of the time. Left out: it was not. */
   frozen: z.boolean().optional(),
-  /** What its network interface sent in the interval to anywhere outside the host's tasks. Left out: none, or not counted. */
+  /** What it sent to the outside (docs/billing.md), of which no record before has told. Left out: none, or not counted. */
   egressBytes: count.optional(),
   /** Images were pulled in it, and nothing ran yet. */
   pull: z.boolean().optional(),

@@ -29,7 +29,7 @@ export class CostService {
     if (!task) throw notFound('task', id);
     const nowMs = Date.now();
     const [records, parts] = await Promise.all([this.usage.listIntervals(task.id), this.contracts.partsOf(tenantId, nowMs)]);
-    const open = openInterval(task, latestEnd(records), nowMs);
+    const open = openInterval(task, latestEnd(records.filter(({ pull }) => !pull)), nowMs);
     const intervals = open ? [...records, { ...open, ...sizeOf(task), pull: false, egressBytes: 0 }] : records;
     const period = periodOf(task, intervals, nowMs);
     return costOf(task, intervals, pricesOnly(contractOf(parts, period)), period);

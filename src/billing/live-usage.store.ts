@@ -87,7 +87,7 @@ const statement = `
   ), live AS MATERIALIZED (
     SELECT t.task_definition_id, t.group_name, t.tags, t.submitted_by, t.needs, t.adjusted->>'frozen' AS frozen,
            coalesce((t.adjusted->>'cpuMillis')::int, t.cpu_millis) AS cpu, coalesce((t.adjusted->>'memoryMiB')::int, t.memory_mib) AS memory,
-           greatest(coalesce(u.recorded_until, t.started_at), ${begin}) AS since,
+           greatest(u.recorded_until, t.started_at, ${begin}) AS since,
            least(${end}, CASE WHEN h.state <> 'active' THEN h.last_seen_at END) AS upto
     FROM tasks t LEFT JOIN usage_tasks u ON u.task_id = t.id LEFT JOIN hosts h ON h.id = t.host_id
     WHERE t.tenant_id = $1 AND t.state <> 'stopped' AND t.started_at IS NOT NULL

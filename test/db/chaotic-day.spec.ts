@@ -155,10 +155,11 @@ it('the sum of a chaotic day is exact', { timeout: 240_000 }, async () => {
   const truth = new Map(all.flatMap((host) => [...host.truth]));
   const recorded = await again(() => recordedUsage(metered.source, [...truth.keys()]));
   expect(truth.size).toBeGreaterThan(100);
-  const asText = ({ ms, cpu, memory }: { ms: bigint; cpu: bigint; memory: bigint }) => `${ms} ${cpu} ${memory}`;
-  const wrong = [...truth].filter(
-    ([taskId, used]) => used.ms > 0n && asText(used) !== asText(recorded.get(taskId) ?? { ms: 0n, cpu: 0n, memory: 0n }),
-  );
+  const nothing = { ms: 0n, cpu: 0n, memory: 0n, egress: 0n, pull: { ms: 0n, cpu: 0n, memory: 0n } };
+  const asText = ({ ms, cpu, memory, egress, pull }: typeof nothing) => [ms, cpu, memory, egress, pull.ms, pull.cpu, pull.memory].join(' ');
+  const wrong = [...truth].filter(([taskId, used]) => used.ms > 0n && asText(used) !== asText(recorded.get(taskId) ?? nothing));
+  for (const counted of ['egress', 'pull'] as const)
+    expect([...truth.values()].filter((used) => (counted === 'pull' ? used.pull.ms : used.egress) > 0n).length).toBeGreaterThan(50);
   expect(wrong.map(([taskId, used]) => [taskId, asText(used), recorded.get(taskId)])).toEqual([]);
 
   const facts: TaskFacts[] = [];
@@ -169,7 +170,9 @@ it('the sum of a chaotic day is exact', { timeout: 240_000 }, async () => {
   expect(await brokenHours(metered.source)).toBe(0);
 
   // The recomputation can tell: one millisecond less, a record gone, another size.
-  const [victim] = await metered.source.query('SELECT task_id, sequence FROM usage_records WHERE ended_at > started_at LIMIT 1');
+  const [victim] = await metered.source.query(
+    'SELECT task_id, sequence FROM usage_records WHERE ended_at > started_at AND NOT pull LIMIT 1',
+  );
   const damage = async (change: string) => {
     const runner = metered.source.createQueryRunner();
     await runner.startTransaction();
@@ -181,6 +184,7 @@ it('the sum of a chaotic day is exact', { timeout: 240_000 }, async () => {
   };
   expect(await damage(`UPDATE usage_records SET ended_at = ended_at - interval '1 millisecond'`)).toEqual([victim.task_id]);
   expect(await damage('UPDATE usage_records SET memory_mib = memory_mib + 1')).toEqual([victim.task_id]);
+  expect(await damage('UPDATE usage_records SET egress_bytes = egress_bytes + 1')).toEqual([victim.task_id]);
   expect(await damage('DELETE FROM usage_records')).toEqual([victim.task_id]);
   for (const host of all) await host.close();
 });

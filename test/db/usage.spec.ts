@@ -5,6 +5,7 @@ import { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { ContractsStore } from '../../src/billing/contracts.store.js';
 import { CostService } from '../../src/billing/cost.service.js';
+import { LiveUsageStore } from '../../src/billing/live-usage.store.js';
 import { PriceBooksStore } from '../../src/billing/price-books.store.js';
 import { UsageStore } from '../../src/billing/usage.store.js';
 import { insertUsage, type ReceivedUsage } from '../../src/billing/usage-intake.store.js';
@@ -91,6 +92,25 @@ describe('the cost of a task', () => {
       live: false,
       perHour: '0',
     });
+  });
+
+  it('does not grow from a pull on, but from when it runs', async () => {
+    const pulled = { startedAt: new Date(start - 2 * minute).toISOString(), endedAt: new Date(start - minute).toISOString(), pull: true };
+    await insert([record(0, pulled)]);
+    const live = async () => {
+      const segments = [{ fromMs: start - 60 * minute, untilMs: start + minute }];
+      const { used } = await new LiveUsageStore(source).of(tenant, segments, [0]);
+      return used.map(({ purpose, taskMs }) => [purpose, Number(taskMs)]);
+    };
+    await source.query("UPDATE hosts SET state = 'unreachable', last_seen_at = $1", [new Date(start + minute)]);
+    expect(await live()).toEqual([
+      ['pull', minute],
+      ['used', minute],
+    ]);
+    expect((await costs.ofTask(tenant, task)).durationMs).toBe(minute);
+    await source.query("UPDATE tasks SET state = 'starting', started_at = NULL");
+    expect(await live()).toEqual([['pull', minute]]);
+    expect((await costs.ofTask(tenant, task)).durationMs).toBe(0);
   });
 
   it('grows from the last record while it runs', async () => {

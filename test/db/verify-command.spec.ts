@@ -71,12 +71,15 @@ it('ends with 0 where journals and records agree', async () => {
 });
 
 it.each([
-  [`UPDATE usage_records SET ended_at = ended_at - interval '1 millisecond'`, /^\S+ (different|broken): /m],
-  ['UPDATE usage_records SET memory_mib = memory_mib + 1', /^\S+ different: memory: journal \d+, recorded \d+$/m],
-  ['DELETE FROM usage_records', /^\S+ (missing|broken|different): /m],
-])('ends with 1 and says where after: %s', async (damage, words) => {
+  [`UPDATE usage_records SET ended_at = ended_at - interval '1 millisecond'`, 'NOT pull', /^\S+ (different|broken): /m],
+  ['UPDATE usage_records SET memory_mib = memory_mib + 1', 'NOT pull', /^\S+ different: memory: journal \d+, recorded \d+$/m],
+  ['UPDATE usage_records SET egress_bytes = egress_bytes + 1', 'NOT pull', /^\S+ different: egress: journal \d+, recorded \d+$/m],
+  ['UPDATE usage_records SET memory_mib = memory_mib + 1', 'pull', /^\S+ different: pull memory: journal \d+, recorded \d+$/m],
+  ['DELETE FROM usage_records', 'NOT pull', /^\S+ (missing|broken|different): /m],
+  ['DELETE FROM usage_records', 'pull', /^\S+ different: pull ms: journal \d+, recorded 0; /m],
+])('ends with 1 and says where after: %s of what is %s', async (damage, kind, words) => {
   const [victim] = await metered.source.query(
-    `SELECT r.* FROM usage_records r WHERE ended_at > started_at AND NOT frozen
+    `SELECT r.* FROM usage_records r WHERE ended_at > started_at AND NOT frozen AND ${kind}
        AND EXISTS (SELECT FROM usage_records n WHERE n.task_id = r.task_id AND n.sequence > r.sequence) ORDER BY task_id, sequence LIMIT 1`,
   );
   await metered.source.query(`${damage} WHERE task_id = $1 AND sequence = $2`, [victim.task_id, victim.sequence]);

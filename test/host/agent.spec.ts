@@ -117,7 +117,7 @@ describe('the agent with real containers', () => {
     const report = await link.report(three.taskId, 'stopped');
     expect(report).toMatchObject({ stopCode: 'EssentialContainerExited', containers: [{ exitCode: 3, signal: null }] });
     expect(await link.report(oom.taskId, 'stopped')).toMatchObject({ stopCode: 'OutOfMemory', containers: [{ reason: 'OutOfMemory' }] });
-    const usage = await link.until(() => link.usage.find(({ taskId }) => taskId === three.taskId));
+    const usage = await link.until(() => link.usage.find(({ taskId, pull }) => taskId === three.taskId && !pull));
     expect([usage.startedAt, usage.endedAt]).toEqual([report.containers[0]?.startedAt, report.containers[0]?.finishedAt]);
   });
 

@@ -50,6 +50,18 @@ it('pulls with the account of the registry', async () => {
   expect((await runToEnd(host, hello(`${closed.address}/team/box@${digest}`))).stdout).toBe('hello\n');
 });
 
+it('says when it was pulled, and that it was not when it is there', async () => {
+  const image = await open.push('team/other', {});
+  const [first, second] = [hello(image), hello(image)];
+  const before = Date.now();
+  const { pulled, timings } = await host.call.prepare(first);
+  expect((pulled?.untilMs ?? 0) - (pulled?.fromMs ?? 0)).toBeGreaterThan(0);
+  expect((pulled?.untilMs ?? 0) - (pulled?.fromMs ?? 0)).toBeLessThanOrEqual(Math.ceil(timings.image ?? 0) + 1);
+  expect(Math.abs((pulled?.fromMs ?? 0) - before)).toBeLessThan(60_000);
+  expect((await host.call.prepare(second)).pulled).toBeNull();
+  for (const { taskId } of [first, second]) await host.call.cleanup(taskId);
+});
+
 it('takes no tag: what a tag means may have changed since the definition was registered', async () => {
   await expect(host.call.prepare(hello(`${open.address}/team/box:latest`))).rejects.toMatchObject({
     stopCode: 'ImagePullFailed',

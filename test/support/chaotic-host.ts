@@ -7,7 +7,7 @@ import type { HostId, TaskId, UsageRecord } from '@berth/contract';
 import { pino } from 'pino';
 import type { Entry } from '../../agent/src/entries.js';
 import { type Journal, openJournal } from '../../agent/src/journal.js';
-import { fileStorage } from '../../agent/src/journal-storage.js';
+import { fileStorage, type JournalStorage } from '../../agent/src/journal-storage.js';
 import { dueCuts } from '../../agent/src/usage.js';
 import { taskSpec } from '../../agent/test/tasks.js';
 
@@ -17,6 +17,8 @@ interface Truth {
   ms: bigint;
   cpu: bigint;
   memory: bigint;
+  egress: bigint;
+  pull: { ms: bigint; cpu: bigint; memory: bigint };
 }
 
 interface Running {
@@ -27,6 +29,10 @@ interface Running {
   frozen: boolean;
   version: number;
   lastEventMs: number;
+  /** What the host's counter of what it has sent says. It outlives the agent, and begins anew when somebody clears the host's tables. */
+  counterBytes: number;
+  /** What of it the agent has not read: a restart of the host takes it along. */
+  unreadBytes: number;
 }
 
 const minute = 60_000;
@@ -43,11 +49,13 @@ export class ChaoticHost {
     readonly hostId: HostId,
     private readonly directory: string,
     private readonly pick: Pick,
+    private disk: Disk,
     private journal: Journal,
   ) {}
 
   static async begin(hostId: HostId, directory: string, pick: Pick): Promise<ChaoticHost> {
-    return new ChaoticHost(hostId, directory, pick, await open(directory));
+    const disk = diskOf(directory);
+    return new ChaoticHost(hostId, directory, pick, disk, await open(disk));
   }
 
   /** Its files, oldest first. */
@@ -59,14 +67,30 @@ export class ChaoticHost {
   }
 
   start(taskId: TaskId, dayMs: number): void {
-    const atMs = dayMs + this.clockOffMs;
+    const orderedMs = dayMs + this.clockOffMs;
+    const pullMs = this.pick(2) * this.pick(2_000);
+    const atMs = orderedMs + pullMs;
     const [cpuMillis, memoryMiB] = [10 + this.pick(4000), 16 + this.pick(8000)];
-    this.note({ kind: 'accepted', taskId, atMs, spec: taskSpec({ taskId, cpuMillis, memoryMiB }) });
-    this.note({ kind: 'preparing', taskId, atMs });
+    this.note({ kind: 'accepted', taskId, atMs: orderedMs, spec: taskSpec({ taskId, cpuMillis, memoryMiB }) });
+    this.note({ kind: 'preparing', taskId, atMs: orderedMs });
+    const ms = BigInt(pullMs);
+    const pull = { ms, cpu: ms * BigInt(cpuMillis), memory: ms * BigInt(memoryMiB) };
+    const pulled = pullMs > 0 ? { pulled: { fromMs: orderedMs, untilMs: atMs } } : {};
+    this.note({ kind: 'prepared', taskId, atMs, address: null, timings: {}, ...pulled });
     this.note({ kind: 'container-starting', taskId, container: 'main', atMs: atMs + 3 });
     this.note({ kind: 'container-started', taskId, container: 'main', atMs: atMs + 7, timings: {} });
-    this.running.set(taskId, { taskId, sinceMs: atMs + 7, cpuMillis, memoryMiB, frozen: false, version: 0, lastEventMs: atMs + 7 });
-    this.truth.set(taskId, { ms: 0n, cpu: 0n, memory: 0n });
+    this.running.set(taskId, {
+      taskId,
+      sinceMs: atMs + 7,
+      cpuMillis,
+      memoryMiB,
+      frozen: false,
+      version: 0,
+      lastEventMs: atMs + 7,
+      counterBytes: 0,
+      unreadBytes: 0,
+    });
+    this.truth.set(taskId, { ms: 0n, cpu: 0n, memory: 0n, egress: 0n, pull });
   }
 
   /** A new size, frozen, or thawed. */
@@ -92,6 +116,8 @@ export class ChaoticHost {
     if (this.pick(2) === 0) this.note({ kind: 'stop-wanted', taskId, atMs: atMs - 1, code: 'UserInitiated', reason: 'by me' });
     const exit = { exitCode: 0, signal: null, oomKilled: false, runtimeFailure: null };
     this.note({ kind: 'container-exited', taskId, container: 'main', atMs, exit });
+    this.send(task);
+    this.readEgress(task, atMs);
     this.note({ kind: 'cleaned', taskId, atMs: atMs + 40 });
     this.over(task, atMs);
   }
@@ -99,6 +125,10 @@ export class ChaoticHost {
   /** What the agent does each second, as if it did it now only. */
   cut(dayMs: number): void {
     const nowMs = dayMs + this.clockOffMs;
+    for (const task of this.running.values()) {
+      this.send(task);
+      if (this.pick(2) === 0) this.readEgress(task, nowMs);
+    }
     for (const { taskId, usage } of [...this.journal.state.tasks.values()])
       for (const atMs of dueCuts(usage, nowMs, cutEveryMs)) {
         this.note({ kind: 'usage-cut', taskId, atMs });
@@ -120,12 +150,20 @@ export class ChaoticHost {
     this.journal.append({ kind: 'acked', atMs: this.journal.state.aliveAtMs, reports: [], usage: [...highest] });
   }
 
-  /** SIGKILL: what is on disk stays, with the torn half of a line at its end. What happened to tasks is on disk by then. */
+  /**
+   * SIGKILL: what is on disk stays, with the torn half of a line at its end. What happened to tasks is on disk by then; the
+   * last cuts may be or not.
+   */
   async kill(): Promise<void> {
     await this.journal.durable();
+    const cutsAreLost = this.pick(2) === 0;
+    if (cutsAreLost) this.disk.leave();
     for (const taskId of this.running.keys()) this.note({ kind: 'usage-cut', taskId, atMs: this.journal.state.aliveAtMs - 1 });
+    if (!cutsAreLost) await this.journal.durable();
+    this.disk.leave();
     await appendFile(join(this.directory, 'journal.ndjson'), '9f8e7d6c {"kind":"usage-cut","taskId":"');
-    this.journal = await open(this.directory);
+    this.disk = diskOf(this.directory);
+    this.journal = await open(this.disk);
   }
 
   /** The host is restarted, and somebody has set its clock: what ran is gone since it was last known to be alive. */
@@ -156,6 +194,22 @@ export class ChaoticHost {
     return this.journal.close();
   }
 
+  private send(task: Running): void {
+    const bytes = this.pick(2) * this.pick(10 ** 9);
+    task.counterBytes += bytes;
+    task.unreadBytes += bytes;
+  }
+
+  private readEgress(task: Running, atMs: number): void {
+    const { taskId } = task;
+    this.note({ kind: 'egress-read', taskId, atMs, bytes: task.counterBytes });
+    (this.truth.get(taskId) as Truth).egress += BigInt(task.unreadBytes);
+    task.unreadBytes = 0;
+    if (this.pick(20) > 0) return;
+    task.counterBytes = 0;
+    this.note({ kind: 'egress-read', taskId, atMs, bytes: 0 });
+  }
+
   private note(entry: Entry): void {
     this.journal.append(entry);
   }
@@ -181,6 +235,32 @@ export class ChaoticHost {
   }
 }
 
-function open(directory: string): Promise<Journal> {
-  return openJournal({ storage: fileStorage(directory), log: pino({ level: 'silent' }), compactAfterBytes: 20_000 });
+interface Disk {
+  readonly storage: JournalStorage;
+  /** From now on nothing is written by this life any more, and what it waits for never comes. */
+  leave(): void;
+}
+
+function diskOf(directory: string): Disk {
+  let left = false;
+  const storage = fileStorage(directory);
+  const alive = <A extends unknown[], R>(verb: (...args: A) => Promise<R>) => {
+    return (...args: A): Promise<R> => (left ? new Promise(() => {}) : verb(...args));
+  };
+  return {
+    storage: {
+      read: alive(storage.read),
+      append: alive(storage.append),
+      sync: alive(storage.sync),
+      replace: alive(storage.replace),
+      close: alive(storage.close),
+    },
+    leave: () => {
+      left = true;
+    },
+  };
+}
+
+function open({ storage }: Disk): Promise<Journal> {
+  return openJournal({ storage, log: pino({ level: 'silent' }), compactAfterBytes: 20_000 });
 }

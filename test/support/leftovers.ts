@@ -23,6 +23,7 @@ export async function leftoversOf({ instance, dataDirectory, sh }: Place): Promi
     firewall: await count(
       `for family in inet bridge; do nft list table $family ${instance}; done | tr ',' '\\n' | grep '${instance}v[0-9]'`,
     ),
+    counters: await count(`nft list counters table ip ${instance} | grep sent_`),
     controlGroups: await count(`find /sys/fs/cgroup -mindepth 2 -maxdepth 5 -type d -path '*/${instance}/*'`),
     loopDevices: await count(`losetup --list --noheadings --output BACK-FILE | grep '^${dataDirectory}/'`),
     taskFiles: await count(`find ${run}/tasks ${run}/exits ${run}/s ${dataDirectory}/tasks -mindepth 1`),

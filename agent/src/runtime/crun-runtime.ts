@@ -10,6 +10,7 @@ import { compiledFilters } from './compiled-filter.js';
 import { crunInside } from './crun-inside.js';
 import { disks } from './disk.js';
 import { diskWatch } from './disk-watch.js';
+import { egressCounters } from './egress-counters.js';
 import { endedLogs } from './ended-logs.js';
 import { type ExitWatch, watchExits } from './exits.js';
 import { inspectHost } from './facts.js';
@@ -103,6 +104,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     toolbox: report.toolbox,
   };
   const stats = taskStats(paths, groups, options.clock);
+  const egress = egressCounters(paths, net, options.log);
   const inside = crunInside({ paths, groups, programs: options.programs });
   let exits: ExitWatch | null = null;
   let stopTimers: (() => Promise<void>)[] = [];
@@ -149,10 +151,13 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     const begun = performance.now();
     const wanted = [...new Set(spec.containers.map((container) => container.image))];
     store.need(spec.taskId, wanted);
+    const fromMs = options.clock.now();
+    const stored = await Promise.all(wanted.map(store.stored));
     await Promise.all(wanted.map((image) => store.get(image, signal)));
+    const pulled = stored.includes(null) ? { fromMs, untilMs: options.clock.now() } : null;
     signal.throwIfAborted();
     await vault.arrived(spec, signal);
-    const pulled = performance.now();
+    const arrived = performance.now();
     const at = paths.task(spec.taskId);
     const sandbox = readRecord<SandboxRecord>(at.sandbox) ?? (await takeSandbox(at.sandbox));
     await disk.fit(paths.slot(sandbox.slot), ephemeralStorageOf(spec));
@@ -164,7 +169,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     return {
       address: sandbox.address,
       ports,
-      timings: { image: pulled - begun, sandbox: taken - pulled, task: performance.now() - taken },
+      timings: { image: arrived - begun, sandbox: taken - arrived, task: performance.now() - taken },
+      pulled,
     };
   };
 
@@ -213,6 +219,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const cleanup = async (taskId: TaskId): Promise<void> => {
     exits?.forgetTask(taskId);
     vault.forget(taskId);
+    egress.forget(taskId);
     await cleanupTask(cleaning, taskId);
     renumberIfIdle();
   };
@@ -264,6 +271,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     endedLogs: endedLogs(paths),
     taskStats: stats.counters,
     statsHistory: stats.history,
+    egressBytes: egress.read,
     outdated,
     network: { subnet: subnet.cidr, underlay: options.underlay },
     setNetwork: async (state) => {

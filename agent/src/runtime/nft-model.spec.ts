@@ -108,6 +108,31 @@ describe('the firewall', () => {
     expect(firewall.rules.keys(`members_${groupHex}`)).toEqual(['10.66.0.2']);
   });
 
+  it('counts what a task sends under the name of the task, through a second joining and a new table', () => {
+    const firewall = model();
+    const counted = member(0, { taskId: '44444444-4444-4444-8444-444444444444', mbps: 10 });
+    const counter = 'sent_44444444444444448444444444444444';
+    firewall.join(counted);
+    const first = firewall.rules.takeChanges();
+    expect(first).toContain(`add counter ip t ${counter}\n`);
+    expect(first).toContain(`add element ip t sent_by { 10.66.0.2 : "${counter}" }\n`);
+    firewall.join(counted);
+    // The kernel refuses to delete what an element names, and with it the whole transaction.
+    expect(firewall.rules.takeChanges()).not.toMatch(/delete (counter|limit)/);
+    expect(firewall.rules.whole()).toContain(`add counter ip t ${counter}\n`);
+    firewall.leave(0);
+    expect(firewall.rules.takeChanges()).toContain(`delete counter ip t ${counter}\n`);
+    expect(firewall.rules.whole()).not.toContain('sent_4');
+  });
+
+  it('forgets counters of tasks that an earlier life of the agent had', () => {
+    const firewall = model();
+    firewall.join(member(0, { taskId: '44444444-4444-4444-8444-444444444444' }));
+    firewall.rules.takeChanges();
+    firewall.removeOtherCounters(['sent_44444444444444448444444444444444', 'sent_5']);
+    expect(firewall.rules.takeChanges()).toBe('add counter ip t sent_5\ndelete counter ip t sent_5\n');
+  });
+
   it('counts a network of hosts once, however it is told', () => {
     const firewall = model();
     const hosts = [{ hostId: 'h' as never, subnet: '10.66.4.0/22', underlay: '192.0.2.2' }];

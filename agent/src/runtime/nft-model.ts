@@ -14,13 +14,15 @@ import {
   policyRules,
   tasksOf,
 } from './nft-groups.js';
-import { bridgeSets, inetSets, openChains, type Port, portElement } from './nft-rules.js';
+import { bridgeSets, counterOf, countingSets, inetSets, openChains, type Port, portElement } from './nft-rules.js';
 import { Ruleset } from './nft-ruleset.js';
 import { policeLimit } from './rates.js';
 
 /** A task's place in the network. */
 export interface Member {
   readonly slot: number;
+  /** Left out by agents of before egress was counted. */
+  readonly taskId?: string;
   readonly address: string;
   readonly tenantId: string;
   /** Null: none, and the task reaches the outside only. */
@@ -52,6 +54,7 @@ export class FirewallModel {
     this.rules = new Ruleset(table, skeleton);
     for (const name of inetSets) this.rules.knowSet(name);
     for (const name of bridgeSets) this.rules.knowSet(name, 'bridge');
+    for (const name of countingSets) this.rules.knowSet(name, 'ip');
     this.rules.replace('task_networks', [own]);
     this.rules.setChain(loosePolicy.ingress, looseRules.ingress);
     this.rules.setChain(loosePolicy.egress, looseRules.egress);
@@ -82,6 +85,7 @@ export class FirewallModel {
     this.leave(member.slot);
     this.members.set(member.slot, member);
     const { address, tenantId, groups, ports, mbps } = member;
+    this.count(member);
     if (groups) for (const set of this.setsOf(tenantId, groups)) this.rules.add(set, address);
     const policy = this.takePolicy(member);
     this.rules.add('ingress_of', address, `${address} : jump ${policy.ingress}`);
@@ -102,13 +106,26 @@ export class FirewallModel {
     this.members.delete(slot);
     const { address, tenantId, groups, ports } = member;
     if (groups) for (const set of this.setsOf(tenantId, groups)) this.rules.delete(set, address);
-    for (const map of ['ingress_of', 'egress_of', 'rates'] as const) this.rules.delete(map, address);
+    for (const map of ['ingress_of', 'egress_of', 'rates', 'sent_by'] as const) this.rules.delete(map, address);
+    if (member.taskId) this.rules.removeCounter(counterOf(member.taskId));
     for (const port of ports) {
       this.rules.delete('published', publishedKey(port));
       this.rules.delete('opened', openedKey(address, port));
     }
     this.rules.removeLimit(limitName(member));
     this.releasePolicy(member);
+  }
+
+  private count({ taskId, address }: Member): void {
+    if (!taskId) return;
+    this.rules.addCounter(counterOf(taskId));
+    this.rules.add('sent_by', address, `${address} : "${counterOf(taskId)}"`);
+  }
+
+  /** Of counters that the kernel has, those of tasks that are gone. */
+  removeOtherCounters(names: Iterable<string>): void {
+    const own = new Set([...this.members.values()].flatMap(({ taskId }) => (taskId ? counterOf(taskId) : [])));
+    for (const name of names) if (!own.has(name)) this.rules.removeCounter(name);
   }
 
   /** Takes the place of what was set before. Groups that are not in it any more let nothing through. */

@@ -31,6 +31,7 @@ export const inetSets = [
   'ingress_of',
 ] as const;
 export const bridgeSets = ['ports'] as const;
+export const countingSets = ['sent_by'] as const;
 
 /** Chains for rules that come and go: see `setChain`. */
 export const openChains = ['services', 'redirects', 'underlay'] as const;
@@ -38,7 +39,8 @@ export const openChains = ['services', 'redirects', 'underlay'] as const;
 /**
  * Tasks reach what their groups let them reach beyond the host's other interfaces, by NAT, and other tasks; never the
  * host itself (but for what `services` lets in), nor what listens on its loopback, nor link-local addresses, where
- * clouds answer with credentials. Text that makes the tables new whether or not they were there.
+ * clouds answer with credentials. Text that makes the tables new whether or not they were there; all but the one of family
+ * `ip`, for what its counters have counted must outlive the agent.
  * @param subnet of this host's tasks; @param gateway the bridge's address in it
  */
 export function tablesText({ table, bridge, overlay, vethPrefix }: TableNames, subnet: string, gateway: string): string {
@@ -132,11 +134,30 @@ table bridge ${table} {
     drop
   }
 }
+${countingText({ table, bridge, overlay })}`;
+}
+
+/** What a task sends to the outside, by its address: behind all that may drop it, and before its address is replaced. */
+function countingText({ table, bridge, overlay }: Pick<TableNames, 'table' | 'bridge' | 'overlay'>): string {
+  return `
+add table ip ${table}
+add map ip ${table} sent_by { type ipv4_addr : counter; }
+flush map ip ${table} sent_by
+add chain ip ${table} count { type filter hook forward priority filter + 10; policy accept; }
+flush chain ip ${table} count
+add rule ip ${table} count iifname "${bridge}" oifname != { "${bridge}", "${overlay}" } counter name ip saddr map @sent_by
 `;
 }
 
+const counterPrefix = 'sent_';
+
+/** Of one task; its id makes that no other task’s bytes are ever taken for its own. */
+export function counterOf(taskId: string): string {
+  return counterPrefix + taskId.replaceAll('-', '');
+}
+
 export function removeTablesText(table: string): string {
-  return ['inet', 'bridge'].map((family) => `add table ${family} ${table}\ndelete table ${family} ${table}\n`).join('');
+  return ['inet', 'bridge', 'ip'].map((family) => `add table ${family} ${table}\ndelete table ${family} ${table}\n`).join('');
 }
 
 export function portElement(port: Port): string {

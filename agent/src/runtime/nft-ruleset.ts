@@ -1,6 +1,6 @@
 // The wanted content of the firewall's tables, and the nft(8) text that brings the kernel from what it has to that.
 // Knows sets, maps, chains and limits by name and nothing of their meaning. Text is one transaction: all or nothing.
-export type Family = 'inet' | 'bridge';
+export type Family = 'inet' | 'bridge' | 'ip';
 
 interface SetContent {
   readonly family: Family;
@@ -14,12 +14,17 @@ export class Ruleset {
   private readonly sets = new Map<string, SetContent>();
   private readonly chains = new Map<string, readonly string[]>();
   private readonly limits = new Map<string, string>();
+  private readonly counters = new Set<string>();
   /** Changes since the text was last taken, in the order in which nft must read them. */
   private declared: string[] = [];
   private filled: string[] = [];
-  private removed: string[] = [];
+  /** By what is removed, so that what comes back meanwhile is not. */
+  private removed = new Map<string, readonly string[]>();
 
-  /** @param skeleton makes the tables anew, with base chains and the sets that `static` sets are. */
+  /**
+   * @param skeleton makes the tables anew, with base chains and the sets that `static` sets are; of the table of family `ip`,
+   * which has the counters, only the rules and the elements.
+   */
   constructor(
     private readonly table: string,
     private skeleton: string,
@@ -47,6 +52,7 @@ export class Ruleset {
     const before = this.chains.get(name);
     if (before && before.length === rules.length && before.every((rule, index) => rule === rules[index])) return;
     this.chains.set(name, rules);
+    this.removed.delete(`chain ${name}`);
     this.declared.push(`add chain inet ${this.table} ${name}`, `flush chain inet ${this.table} ${name}`);
     this.filled.push(...rules.map((rule) => `add rule inet ${this.table} ${name} ${rule}`));
   }
@@ -54,11 +60,8 @@ export class Ruleset {
   /** Nothing may jump to it any more. */
   removeChain(name: string): void {
     if (!this.chains.delete(name)) return;
-    this.removed.push(
-      `add chain inet ${this.table} ${name}`,
-      `flush chain inet ${this.table} ${name}`,
-      `delete chain inet ${this.table} ${name}`,
-    );
+    const at = `chain inet ${this.table} ${name}`;
+    this.removed.set(`chain ${name}`, [`add ${at}`, `flush ${at}`, `delete ${at}`]);
   }
 
   /** @param element what nft writes for it, if that is more than its key: `key : value`. */
@@ -97,6 +100,7 @@ export class Ruleset {
 
   setLimit(name: string, limit: string): void {
     this.limits.set(name, limit);
+    this.removed.delete(`limit ${name}`);
     this.declared.push(`add limit inet ${this.table} ${name} { ${limit}; }`);
   }
 
@@ -105,16 +109,29 @@ export class Ruleset {
     const limit = this.limits.get(name);
     if (limit === undefined) return;
     this.limits.delete(name);
-    this.removed.push(`add limit inet ${this.table} ${name} { ${limit}; }`, `delete limit inet ${this.table} ${name}`);
+    this.removed.set(`limit ${name}`, [`add limit inet ${this.table} ${name} { ${limit}; }`, `delete limit inet ${this.table} ${name}`]);
+  }
+
+  /** One that the kernel has already counts on from what it has. */
+  addCounter(name: string): void {
+    this.counters.add(name);
+    this.removed.delete(`counter ${name}`);
+    this.declared.push(`add counter ip ${this.table} ${name}`);
+  }
+
+  /** No element of a map may name it any more. Also for one of which only the kernel knows. */
+  removeCounter(name: string): void {
+    this.counters.delete(name);
+    this.removed.set(`counter ${name}`, [`add counter ip ${this.table} ${name}`, `delete counter ip ${this.table} ${name}`]);
   }
 
   get hasChanges(): boolean {
-    return this.declared.length + this.filled.length + this.removed.length > 0;
+    return this.declared.length + this.filled.length + this.removed.size > 0;
   }
 
   /** What has changed since this was last asked. If it can't be carried out, ask for `whole`. */
   takeChanges(): string {
-    const lines = [...this.declared, ...this.filled, ...this.removed];
+    const lines = [...this.declared, ...this.filled, ...[...this.removed.values()].flat()];
     this.forgetChanges();
     return lines.map((line) => `${line}\n`).join('');
   }
@@ -126,6 +143,7 @@ export class Ruleset {
     const lines = [
       ...[...this.sets.values()].flatMap(({ declaration }) => declaration ?? []),
       ...[...this.limits].map(([name, limit]) => `add limit ${at} ${name} { ${limit}; }`),
+      ...[...this.counters].map((name) => `add counter ip ${this.table} ${name}`),
       ...[...this.chains.keys()].map((name) => `add chain ${at} ${name}`),
       ...[...this.chains].flatMap(([name, rules]) => rules.map((rule) => `add rule ${at} ${name} ${rule}`)),
       ...[...this.sets].flatMap(([name, { family, elements }]) =>
@@ -138,7 +156,7 @@ export class Ruleset {
   private forgetChanges(): void {
     this.declared = [];
     this.filled = [];
-    this.removed = [];
+    this.removed = new Map();
   }
 
   private setNamed(name: string): SetContent {

@@ -35,6 +35,8 @@ export interface Prepared {
   readonly ports: readonly AssignedPort[];
   /** Milliseconds by part, e.g. { image: 0.4, sandbox: 1.2 }. */
   readonly timings: Readonly<Record<string, number>>;
+  /** By the agent's clock, when its images were got; null when none was missing. */
+  readonly pulled: { readonly fromMs: number; readonly untilMs: number } | null;
 }
 
 export interface Started {
@@ -143,6 +145,12 @@ export interface Runtime {
   taskStats(taskId: TaskId): TaskCounters | null;
   /** What it used in the last hour, oldest first; kept in memory only. */
   statsHistory(taskId: TaskId): StatsSample[];
+  /**
+   * Bytes that each of these has sent to the outside (docs/billing.md says what that is) since it was prepared. Outlives the
+   * agent; a number that is smaller than before says that the counter has begun anew. Those that have sent nothing since they
+   * were last asked for may be left out.
+   */
+  egressBytes(taskIds: readonly TaskId[]): ReadonlyMap<TaskId, number>;
   /** What other hosts have to know of this one; null if its tasks have no network of their own. */
   readonly network: HostNetwork | null;
   /** Resolves when it should be closed and made anew, for that its tasks get another subnet; it has none at the moment. */

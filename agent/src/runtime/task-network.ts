@@ -72,12 +72,21 @@ export function taskNetworks(paths: Paths, net: Network, log: { warn(fields: obj
     });
 
   const settle = async (spec: TaskSpec, slot: number, address: string): Promise<Member> => {
-    const { network, tenantId } = spec;
+    const { network, taskId, tenantId } = spec;
     const wanted = network?.publishedPorts ?? [];
     const ports = await choosePorts(wanted, net.members.hostPorts, dynamicPorts, nextPort, isFreeOnHost);
     nextPort += ports.length;
     const groups = network && network.securityGroups.length > 0 ? network.securityGroups : null;
-    const member = { slot, address, tenantId, groups, publishedOpen: network?.publishedOpen ?? false, ports, mbps: network?.mbps ?? null };
+    const member = {
+      slot,
+      taskId,
+      address,
+      tenantId,
+      groups,
+      publishedOpen: network?.publishedOpen ?? false,
+      ports,
+      mbps: network?.mbps ?? null,
+    };
     writeWhole(paths.slot(slot).member, JSON.stringify(member));
     return member;
   };

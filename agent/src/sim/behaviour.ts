@@ -5,8 +5,10 @@ export type Behaviour =
   | { readonly kind: 'run' }
   | { readonly kind: 'hang' }
   | { readonly kind: 'fail' }
-  /** Its image never comes. */
-  | { readonly kind: 'pull' }
+  /** It runs once its image was pulled; null: that never comes. */
+  | { readonly kind: 'pull'; readonly forMs: number | null }
+  /** It runs and sends to the outside. */
+  | { readonly kind: 'send'; readonly bytesPerSecond: number }
   | { readonly kind: 'exit'; readonly afterMs: number; readonly exitCode: number; readonly oomKilled: boolean };
 
 export function behaviourOf({ entryPoint, command }: Pick<ContainerSpec, 'entryPoint' | 'command'>): Behaviour {
@@ -19,8 +21,11 @@ export function behaviourOf({ entryPoint, command }: Pick<ContainerSpec, 'entryP
       return { kind: 'exit', afterMs: 0, exitCode: Number.isInteger(number) ? number & 255 : 0, oomKilled: false };
     case 'oom':
       return { kind: 'exit', afterMs: 0, exitCode: 137, oomKilled: true };
-    case 'fail':
     case 'pull':
+      return { kind: 'pull', forMs: value === '' ? null : number };
+    case 'send':
+      return { kind: 'send', bytesPerSecond: number };
+    case 'fail':
     case 'hang':
       return { kind: verb };
     default:

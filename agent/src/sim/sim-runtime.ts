@@ -1,6 +1,6 @@
 // The runtime port without containers, for thousands of tasks in one process. A task's command says what its container
 // does (behaviour.ts); how long a start takes is given.
-import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Capacity,
   type ContainerSpec,
@@ -13,12 +13,20 @@ import {
 } from '@berth/contract';
 import type { Clock } from '../clock.js';
 import { toInstant } from '../instant.js';
-import { AdjustRefusedError, type Exit, type LogRequest, type Runtime, type RuntimeListeners, TaskStartError } from '../runtime/runtime.js';
+import {
+  AdjustRefusedError,
+  type Exit,
+  type LogRequest,
+  type Prepared,
+  type Runtime,
+  type RuntimeListeners,
+  TaskStartError,
+} from '../runtime/runtime.js';
 import { behaviourOf } from './behaviour.js';
 import { simEndedLogs } from './sim-ended-logs.js';
 import { simInside } from './sim-inside.js';
 import { addLine, newSimMachine, type SimContainer, type SimMachine } from './sim-machine.js';
-import { simCounters, simMemoryMiB } from './sim-stats.js';
+import { simCounters, simEgressBytes, simMemoryMiB } from './sim-stats.js';
 
 export interface SimOptions {
   readonly bootId: string;
@@ -80,6 +88,14 @@ export function createSimRuntime({ bootId, capacity, clock, startDelayMs, machin
     return container;
   }
 
+  async function pullAll({ containers }: TaskSpec, signal: AbortSignal): Promise<Prepared['pulled']> {
+    const pulls = containers.map(behaviourOf).flatMap((each) => (each.kind === 'pull' ? [each.forMs ?? longestTimerMs] : []));
+    if (pulls.length === 0) return null;
+    const fromMs = clock.now();
+    await sleep(Math.max(...pulls), undefined, { signal });
+    return { fromMs, untilMs: clock.now() };
+  }
+
   return {
     facts: { capacity, attributes: { arch: process.arch, runtime: 'sim', volumes: 'local' }, bootId },
     diskPressure: null,
@@ -90,9 +106,9 @@ export function createSimRuntime({ bootId, capacity, clock, startDelayMs, machin
       for (const ofTask of machine.containers.values()) for (const container of ofTask.values()) live(container);
     },
     async prepare(spec, signal) {
-      if (spec.containers.some((container) => behaviourOf(container).kind === 'pull')) await abortOf(signal);
+      const pulled = await pullAll(spec, signal);
       const address = machine.nextAddress++ % 65_534;
-      return { address: `10.255.${address >> 8}.${address & 255}`, ports: [], timings: { sandbox: 0 } };
+      return { address: `10.255.${address >> 8}.${address & 255}`, ports: [], timings: { sandbox: 0 }, pulled };
     },
     async startContainer(spec, container, permit) {
       if (startDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, startDelayMs));
@@ -142,6 +158,10 @@ export function createSimRuntime({ bootId, capacity, clock, startDelayMs, machin
     endedLogs: simEndedLogs(machine),
     taskStats: (taskId) => simCounters(taskId, [...(machine.containers.get(taskId)?.values() ?? [])], clock.now()),
     statsHistory: () => [],
+    egressBytes: (taskIds) => {
+      const sent = (taskId: TaskId) => simEgressBytes([...(machine.containers.get(taskId)?.values() ?? [])], clock.now());
+      return new Map(taskIds.map((taskId) => [taskId, sent(taskId)] as const).filter(([, bytes]) => bytes > 0));
+    },
     inside: simInside(machine),
     network: null,
     outdated: new Promise(() => {}),
@@ -156,12 +176,6 @@ export function createSimRuntime({ bootId, capacity, clock, startDelayMs, machin
       for (const taskId of [...machine.containers.keys()]) machine.drop(taskId);
     },
   };
-}
-
-/** @throws the signal's reason when it fires. */
-async function abortOf(signal: AbortSignal): Promise<never> {
-  if (!signal.aborted) await once(signal, 'abort');
-  throw signal.reason;
 }
 
 async function* simLogs(machine: SimMachine, taskId: TaskId, request: LogRequest): AsyncGenerator<LogBatch> {

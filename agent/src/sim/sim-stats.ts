@@ -22,6 +22,14 @@ export function simCounters(taskId: TaskId, containers: readonly SimContainer[],
   return { taskId, atMs: nowMs, task: counters(usedMs, running), containers: each, network: null };
 }
 
+/** What they have sent to the outside so far. */
+export function simEgressBytes(containers: readonly SimContainer[], nowMs: number): number {
+  return containers.reduce((sum, { behaviour, startedAtMs, exit }) => {
+    const perSecond = behaviour.kind === 'send' ? behaviour.bytesPerSecond : 0;
+    return sum + Math.floor((Math.max(0, (exit?.finishedAtMs ?? nowMs) - startedAtMs) * perSecond) / 1000);
+  }, 0);
+}
+
 function counters(ranMs: number, processes: number): GroupCounters {
   return {
     cpu: { usedNs: Math.max(0, ranMs) * share * nsPerMs, periods: 0, throttledPeriods: 0, throttledNs: 0 },

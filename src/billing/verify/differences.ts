@@ -1,8 +1,8 @@
 // Holds what was recorded against what the journals say.
-import { type Metered, meteredOf, type TaskFacts } from './journal-usage.js';
+import { type Extras, type Metered, meteredOf, type TaskFacts } from './journal-usage.js';
 
 /** Of one task, in PostgreSQL. */
-export interface Recorded extends Metered {
+export interface Recorded extends Metered, Extras {
   readonly taskId: string;
   readonly fromMs: number;
   readonly untilMs: number;
@@ -32,11 +32,20 @@ function differenceOf(task: TaskFacts, recorded: Recorded | undefined): Differen
   if (recorded.untilMs < dueMs) return { taskId, kind: 'late', detail: `${dueMs - recorded.untilMs} ms at its end are not recorded yet` };
   const expected = meteredOf(task, recorded.untilMs);
   const compared = task.whole ? (['ms', 'cpu', 'memory'] as const) : (['ms'] as const);
-  const wrong = compared.filter((name) => expected[name] !== recorded[name]);
-  if (wrong.length === 0) return null;
-  return {
-    taskId,
-    kind: 'different',
-    detail: wrong.map((name) => `${name}: journal ${expected[name]}, recorded ${recorded[name]}`).join('; '),
-  };
+  const details = [...unequal(compared, expected, recorded), ...(task.counted ? extraDifferences(task, recorded) : [])];
+  return details.length === 0 ? null : { taskId, kind: 'different', detail: details.join('; ') };
+}
+
+/** Of a task that runs, what it has sent lately is not in any record yet. */
+function extraDifferences({ untilMs, egress, pull }: TaskFacts, recorded: Recorded): string[] {
+  const bytesAgree = untilMs === null ? recorded.egress <= egress : recorded.egress === egress;
+  return [
+    ...(bytesAgree ? [] : [`egress: journal ${egress}, recorded ${recorded.egress}`]),
+    ...unequal(['ms', 'cpu', 'memory'], pull, recorded.pull).map((words) => `pull ${words}`),
+  ];
+}
+
+function unequal(names: readonly (keyof Metered)[], expected: Metered, recorded: Metered): string[] {
+  const wrong = names.filter((name) => expected[name] !== recorded[name]);
+  return wrong.map((name) => `${name}: journal ${expected[name]}, recorded ${recorded[name]}`);
 }

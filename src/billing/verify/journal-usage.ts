@@ -10,7 +10,15 @@ export interface Metered {
   readonly memory: bigint;
 }
 
-export interface TaskFacts {
+/** What is counted beside that. */
+export interface Extras {
+  /** Bytes that were sent to the outside. */
+  readonly egress: bigint;
+  /** While images were pulled before the first process ran. */
+  readonly pull: Metered;
+}
+
+export interface TaskFacts extends Extras {
   readonly taskId: string;
   /** When the first process was let go. */
   readonly fromMs: number;
@@ -20,6 +28,8 @@ export interface TaskFacts {
   readonly closedUntilMs: number;
   /** False when only the end of its story is left in the journal: then its time is known, and not each size. */
   readonly whole: boolean;
+  /** The same of what is counted beside its time. */
+  readonly counted: boolean;
   readonly sizes: readonly Size[];
 }
 
@@ -40,7 +50,11 @@ interface Story {
   ended: boolean;
   closedUntilMs: number;
   whole: boolean;
+  counted: boolean;
   sizes: Size[];
+  counterBytes: number;
+  egress: bigint;
+  pullMs: bigint;
 }
 
 interface Entry {
@@ -50,6 +64,8 @@ interface Entry {
   readonly container?: string;
   readonly spec?: { cpuMillis: number; memoryMiB: number };
   readonly adjusted?: { cpuMillis: number; memoryMiB: number; frozen: boolean };
+  readonly bytes?: number;
+  readonly pulled?: { fromMs: number; untilMs: number };
   readonly record?: JournaledRecord;
 }
 
@@ -60,7 +76,8 @@ interface JournaledRecord {
   readonly ranFromMs: number | null;
   readonly adjusted?: { frozen: boolean };
   readonly stop: object | null;
-  readonly usage: { openFromMs: number | null };
+  readonly usage: { openFromMs: number | null; nextSequence: number };
+  readonly egress?: { counterBytes: number };
   readonly containers: readonly { name: string; state: string; startingAtMs: number | null; finishedAtMs: number | null }[];
 }
 
@@ -140,6 +157,13 @@ function happen(story: Story, entry: Entry, atMs: number): void {
     case 'thawed':
       resized(story, { ...(story.sizes.at(-1) as Size), frozen: false, fromMs: atMs });
       return;
+    case 'prepared':
+      // One that ran holds its resources anyway.
+      if (story.firstMs === null && entry.pulled) story.pullMs += BigInt(entry.pulled.untilMs - entry.pulled.fromMs);
+      return;
+    case 'egress-read':
+      sent(story, entry.bytes ?? 0);
+      return;
     case 'usage-cut':
       story.closedUntilMs = Math.max(story.closedUntilMs, atMs);
       return;
@@ -166,6 +190,12 @@ function exited(story: Story, container: string, atMs: number): void {
   story.lastExitMs = Math.max(story.lastExitMs ?? atMs, atMs);
 }
 
+/** A counter that has become smaller began anew. */
+function sent(story: Story, bytes: number): void {
+  story.egress += BigInt(bytes < story.counterBytes ? bytes : bytes - story.counterBytes);
+  story.counterBytes = bytes;
+}
+
 function resized(story: Story, size: Size): void {
   story.sizes.push(size);
   if (story.firstMs !== null) story.closedUntilMs = Math.max(story.closedUntilMs, size.fromMs);
@@ -182,11 +212,15 @@ function newStory({ cpuMillis, memoryMiB }: { cpuMillis: number; memoryMiB: numb
     ended: false,
     closedUntilMs: 0,
     whole: true,
+    counted: true,
+    counterBytes: 0,
+    egress: 0n,
+    pullMs: 0n,
     sizes: [{ fromMs: 0, cpuMillis, memoryMiB, frozen: false }],
   };
 }
 
-function fromRecord({ state, spec, ranFromMs, adjusted, stop, usage, containers }: JournaledRecord): Story {
+function fromRecord({ state, spec, ranFromMs, adjusted, stop, usage, egress, containers }: JournaledRecord): Story {
   const ends = containers.flatMap(({ finishedAtMs }) => finishedAtMs ?? []);
   const story = newStory(spec ?? { cpuMillis: 0, memoryMiB: 0 });
   const first = story.sizes[0] as Size;
@@ -200,6 +234,7 @@ function fromRecord({ state, spec, ranFromMs, adjusted, stop, usage, containers 
     ended: state === 'stopped',
     closedUntilMs: usage.openFromMs ?? 0,
     whole: adjusted === undefined,
+    counted: egress === undefined && usage.nextSequence === 0,
     sizes: [{ ...first, frozen: adjusted?.frozen ?? false }],
   };
 }
@@ -214,6 +249,15 @@ function toFacts(taskId: string, story: Story, firstMs: number): TaskFacts {
     untilMs: story.ended ? Math.max(firstMs, end) : null,
     closedUntilMs: story.closedUntilMs,
     whole: story.whole,
+    counted: story.counted,
     sizes: story.sizes,
+    egress: story.egress,
+    pull: pullOf(story),
   };
+}
+
+/** A size can be changed only once it runs. */
+function pullOf({ pullMs: ms, sizes }: Story): Metered {
+  const { cpuMillis, memoryMiB } = sizes[0] as Size;
+  return { ms, cpu: ms * BigInt(cpuMillis), memory: ms * BigInt(memoryMiB) };
 }

@@ -1,0 +1,58 @@
+// A real agent with a real container: a new size and a freeze end the interval of usage that is open, at the instant at which
+// they hold, and the next begins there; also when the agent dies in between.
+import type { TaskSpec, TaskWish, UsageRecord } from '@berth/contract';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type AgentHost, agentHost, launchOf, shellTask } from '../support/agent-host.js';
+import { startRegistry, type TestRegistry } from '../support/registry.js';
+
+let registry: TestRegistry;
+let host: AgentHost;
+let image: string;
+
+beforeAll(async () => {
+  registry = await startRegistry();
+  image = await registry.push('busybox', {});
+  host = await agentHost({ BERTH_INSECURE_REGISTRIES: registry.address });
+  await host.start();
+});
+afterAll(async () => {
+  await host?.destroy();
+  await registry?.stop();
+});
+
+/** @returns when the host says that it holds. */
+async function wish(spec: TaskSpec, wanted: TaskWish): Promise<void> {
+  host.link.desired([{ ...launchOf(spec), wish: wanted } as ReturnType<typeof launchOf>]);
+  const { adjusted } = await host.reported(spec, (report) => report.adjusted?.version === wanted.version);
+  expect(adjusted).toEqual({ ...wanted, refusal: null });
+}
+
+it('a task’s usage is cut where its size changes, where it is frozen and where it is let go on', async () => {
+  const spec = shellTask(image, 'while :; do sleep 0.1; done', { stopTimeoutSeconds: 1 }, { cpuMillis: 200 });
+  host.run(spec);
+  await host.reported(spec, ({ state }) => state === 'running');
+  await wish(spec, { version: 1, cpuMillis: 400, memoryMiB: 96, frozen: false });
+  await wish(spec, { version: 2, cpuMillis: 400, memoryMiB: 96, frozen: true });
+  const before: UsageRecord[] = [...host.link.usage];
+  await host.kill('SIGKILL');
+  await host.start();
+  await wish(spec, { version: 3, cpuMillis: 400, memoryMiB: 96, frozen: false });
+  host.stop(spec);
+  await host.reported(spec, ({ state }) => state === 'stopped');
+  const records = await host.link.until(() => {
+    const all = new Map([...before, ...host.link.usage].map((record) => [record.sequence, record]));
+    return all.size === 5 && [...all.values()].sort((a, b) => a.sequence - b.sequence);
+  });
+  expect(records.map(({ cpuMillis, memoryMiB, frozen = false, pull = false }) => [cpuMillis, memoryMiB, frozen, pull])).toEqual([
+    [200, 64, false, true],
+    [200, 64, false, false],
+    [400, 96, false, false],
+    [400, 96, true, false],
+    [400, 96, false, false],
+  ]);
+  const ran = records.slice(1);
+  for (const [index, { startedAt, endedAt }] of ran.entries()) {
+    expect(Date.parse(endedAt)).toBeGreaterThan(Date.parse(startedAt));
+    if (index > 0) expect(startedAt).toBe(ran[index - 1]?.endedAt);
+  }
+});
