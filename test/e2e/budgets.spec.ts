@@ -1,7 +1,12 @@
 // Budgets over the API: thresholds, alerts by webhook and e-mail until they are taken, and the stop on new work.
+import { execFile } from 'node:child_process';
 import { createHmac, randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { SMTPServer } from 'smtp-server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BudgetAlerts } from '../../src/billing/budgets/budget-alerts.service.js';
@@ -199,6 +204,24 @@ describe('webhooks', () => {
     // The same call arrives where the operator allows it: it was the check that refused it.
     await hooks(['127.0.0.0/8']).send(call(`http://127.0.0.1:${port}/`));
     expect(calls.length).toBe(before + 1);
+  });
+
+  it('go to the address that was checked, whatever its name leads to a moment later', async () => {
+    const resolver = join(await mkdtemp(join(tmpdir(), 'berth-test-names-')), 'resolv.conf');
+    await writeFile(resolver, 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n');
+    const [open, inside] = ['93.184.215.14', '127.0.0.1'];
+    // A network of its own, in which this machine has an address of the Internet; its names are the attacker's.
+    const script = `mount --bind ${resolver} /etc/resolv.conf && ip link set lo up && ip addr add ${open}/32 dev lo && exec "$@"`;
+    const attack = [process.execPath, '--import', 'tsx', join(import.meta.dirname, '../support/rebinding.ts'), open, inside];
+    const own = ['--user', '--map-root-user', '--net', '--mount', '--'];
+    const { stdout } = await promisify(execFile)('unshare', [...own, 'sh', '-c', script, 'sh', ...attack]);
+    await rm(dirname(resolver), { recursive: true });
+    expect(JSON.parse(stdout)).toEqual({
+      // The second call asks again, and is refused; the naive one arrives where none should.
+      arrived: ['rebinds.test at its address', 'naive.test at the inside'],
+      refused: ['rebinds.test', 'mixed.test', 'metadata.test', 'private.test', 'loopback6.test', 'unknown.test'],
+      questions: 2,
+    });
   });
 
   it('follow no redirect', async () => {

@@ -16,15 +16,33 @@ export interface TestNameServer {
 
 const mostUdpBytes = 512;
 
-/** @param known answers by name; everything else is answered with no records. */
-export async function startNameServer(known: Readonly<Record<string, readonly Answer[]>>): Promise<TestNameServer> {
+/** What is answered to a question. @param times how often it was asked before, by name and type */
+export type Answering = (name: string, type: string, times: number) => readonly Answer[];
+
+/**
+ * @param known answers by name; everything else is answered with no records.
+ * @param askedPort a free one by default
+ */
+export async function startNameServer(
+  known: Readonly<Record<string, readonly Answer[]>> | Answering,
+  askedPort = 0,
+): Promise<TestNameServer> {
+  const questionsAsked: string[] = [];
+  const answersTo = (name: string, type: string): readonly Answer[] => {
+    if (typeof known !== 'function') return known[name] ?? [];
+    const question = `${name} ${type}`;
+    const times = questionsAsked.filter((before) => before === question).length;
+    questionsAsked.push(question);
+    return known(name, type, times);
+  };
   const asked: string[] = [];
   const state = { silent: false };
   const answerTo = (packet: Buffer, overTcp: boolean): Buffer => {
     const { id, questions = [] } = decode(packet);
     const name = questions[0]?.name.toLowerCase() ?? '';
     asked.push(name);
-    const whole = encode({ type: 'response', id: id ?? 0, questions, answers: [...(known[name] ?? [])] });
+    const answers = [...answersTo(name, questions[0]?.type ?? '')];
+    const whole = encode({ type: 'response', id: id ?? 0, questions, answers });
     return overTcp || whole.length <= mostUdpBytes
       ? whole
       : encode({ type: 'response', id: id ?? 0, flags: TRUNCATED_RESPONSE, questions });
@@ -39,7 +57,7 @@ export async function startNameServer(known: Readonly<Record<string, readonly An
       socket.end(Buffer.concat([length, answer]));
     });
   });
-  tcp.listen(0, '127.0.0.1');
+  tcp.listen(askedPort, '127.0.0.1');
   await once(tcp, 'listening');
   const { port } = tcp.address() as AddressInfo;
   const udp = createSocket('udp4');
