@@ -42,8 +42,9 @@ async function tenantWith(name: string, terms: object): Promise<string> {
 }
 
 /** Runs a task to its end, after it has run for a moment. */
-async function ran(key: string, command: string[]): Promise<Task> {
-  const definition = { family: 'job', cpuMillis: 1000, memoryMiB: 512, containers: [{ name: 'main', image: 'busybox', command }] };
+async function ran(key: string, command: string[], more: object = {}): Promise<Task> {
+  const containers = [{ name: 'main', image: 'busybox', command }];
+  const definition = { family: 'job', cpuMillis: 1000, memoryMiB: 512, containers, ...more };
   const [{ id }] = (await berth.as(key).post('/v1/tasks').send({ definition }).expect(201)).body.items as [Task];
   const reaches = (state: string) =>
     eventually(async () => {
@@ -99,4 +100,27 @@ it('what a task sends to the outside is billed by the byte', async () => {
   expect(sent).toBe(records.reduce((sum, { ms }) => sum + ms, 0) * 1000);
   expect(sent).toBeGreaterThan(0);
   expect(Number((await costOf(key, id)).total)).toBe(sent);
+});
+
+it('each port that a task publishes is an address for as long as it runs, also in quotes and while it runs', async () => {
+  // A price at which a millisecond of one address costs 1.
+  const key = await tenantWith('addresses', { rates: [{ dimension: 'address', price: '3600000' }] });
+  const ports = [{ containerPort: 80 }, { containerPort: 53, protocol: 'udp' }, { containerPort: 443, hostPort: 8443 }];
+  const { id } = await ran(key, ['run'], { publishedPorts: ports });
+  const ms = (await recordsOf(id)).reduce((sum, record) => sum + record.ms, 0);
+  expect(Number((await costOf(key, id)).total)).toBe(3 * ms);
+  expect(Number((await berth.as(key).get('/v1/costs?groupBy=definition').expect(200)).body.groups[0].total)).toBe(3 * ms);
+  const run = { taskDefinition: 'job:1', count: 2 };
+  const { body } = await berth.as(key).post('/v1/quotes').send({ run, durationSeconds: 10 }).expect(200);
+  expect(Number(body.total)).toBe(2 * 3 * 10_000);
+
+  const second = await ran(key, ['run']);
+  expect(Number((await costOf(key, second.id)).total)).toBe(0);
+  const { body: started } = await berth.as(key).post('/v1/tasks').send({ taskDefinition: 'job:1' }).expect(201);
+  const perHour = await eventually(async () => {
+    const { perHour: now } = (await berth.as(key).get('/v1/costs').expect(200)).body;
+    return now !== '0' && now;
+  });
+  expect(Number(perHour)).toBe(3 * 3_600_000);
+  await berth.as(key).post(`/v1/tasks/${started.items[0].id}/stop`).expect(200);
 });
