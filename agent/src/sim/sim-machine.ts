@@ -1,9 +1,10 @@
 // What a simulated machine has that outlives its agent: containers and their logs. In memory, or in a directory too, so
 // that the agent's process can be killed and its containers "run on": all they do is let time pass.
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LogLine, TaskId } from '@berth/contract';
 import type { Exit } from '../runtime/runtime.js';
+import { writeWhole } from '../runtime/write-whole.js';
 import type { Behaviour } from './behaviour.js';
 
 export interface SimContainer {
@@ -48,7 +49,9 @@ export function newSimMachine(): SimMachine {
 export function openSimMachine(directory: string): SimMachine {
   mkdirSync(join(directory, 'containers'), { recursive: true });
   const inMemory = newSimMachine();
-  for (const file of readdirSync(join(directory, 'containers'))) {
+  const files = readdirSync(join(directory, 'containers'));
+  // An agent that was killed may have left half of another.
+  for (const file of files.filter((name) => name.endsWith('.json'))) {
     inMemory.keep(JSON.parse(readFileSync(join(directory, 'containers', file), 'utf8')) as SimContainer);
   }
   const fileOf = (taskId: TaskId, name: string) => join(directory, 'containers', `${taskId}.${name}.json`);
@@ -68,7 +71,7 @@ export function openSimMachine(directory: string): SimMachine {
 function keepInFiles(keep: SimMachine['keep'], fileOf: (taskId: TaskId, name: string) => string, starts: string): SimMachine['keep'] {
   return (container) => {
     keep(container);
-    writeFileSync(fileOf(container.taskId, container.name), JSON.stringify(container));
+    writeWhole(fileOf(container.taskId, container.name), JSON.stringify(container));
     if (!container.exit) appendFileSync(starts, `${container.taskId}/${container.name}\n`);
   };
 }
