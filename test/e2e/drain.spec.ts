@@ -1,7 +1,7 @@
 // Hosts that are emptied while they work: what becomes of their tasks, by budget, by deadline, and when the leader dies.
 // The judge looks at the database all the time; what runs is asked of the simulated agents.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Drain, HostId, RunTasksInput, Task } from '@berth/contract';
+import type { Drain, HostId, Interruption, RunTasksInput, Task } from '@berth/contract';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type SimAgent, startSimAgent } from '../../agent/src/sim/sim-agent.js';
 import { createApp } from '../../src/app.js';
@@ -39,7 +39,7 @@ afterEach(async () => {
 
 const operator = () => berth.as(berth.operatorKey);
 
-async function addHost(taskSlots = 20): Promise<SimAgent> {
+async function addHost(taskSlots = 20, interruption?: () => Interruption | null): Promise<SimAgent> {
   const { body } = await operator().post('/v1/host-tokens').send({}).expect(201);
   const agent = await startSimAgent({
     gatewayUrl: berth.config.gateway.url,
@@ -48,6 +48,7 @@ async function addHost(taskSlots = 20): Promise<SimAgent> {
     capacity: { cpuMillis: 20_000, memoryMiB: 20_000, taskSlots },
     startDelayMs: 30,
     reconnect: { firstMs: 20, mostMs: 200 },
+    ...(interruption && { interruption }),
   });
   agents.push(agent);
   return agent;
@@ -95,6 +96,37 @@ describe('cordon', () => {
     await operator().post(`/v1/hosts/${first.hostId}/uncordon`).expect(200);
     await settled(30);
     expect(await hostEvents(first.hostId)).toEqual(['enrolled', 'cordoned', 'uncordoned']);
+  });
+});
+
+describe('a machine that its owner takes back', () => {
+  it('says so, and is empty before that; its tasks run elsewhere', async () => {
+    let notice: Interruption | null = null;
+    const taken = await addHost(20, () => notice);
+    const tasks = await run(3, { onHostDrain: 'replace' });
+    await settled(3);
+    await addHost();
+    notice = { action: 'terminate', at: new Date(Date.now() + 120_000).toISOString() };
+    await eventually(async () => (await hostEvents(taken.hostId)).includes('drain-started'));
+    const over = await isOver(taken.hostId);
+    expect(over).toMatchObject({ cause: 'fleet', tasksAtStart: 3, replaced: 3, forced: 0 });
+    expect(Date.parse(notice.at) - Date.parse(over.deadlineAt)).toBeGreaterThanOrEqual(30_000);
+    await settled(3, `host_id <> '${taken.hostId}'`);
+    expect(await hostEvents(taken.hostId)).toEqual(['enrolled', 'interruption-notice', 'drain-started', 'drained']);
+    expect((await get(tasks[0]?.id ?? '')).stopCode).toBe('Replaced');
+  });
+
+  it('has less time than an operator gave it, but not more', async () => {
+    const at = new Date(Date.now() + 120_000).toISOString();
+    const taken = await addHost(20, () => ({ action: 'terminate', at }));
+    await run(1);
+    await settled(1);
+    await drain(taken.hostId, { deadlineSeconds: 3600 });
+    const { deadlineAt, cause } = await eventually(async () => {
+      const now = await drainOf(taken.hostId);
+      return Date.parse(now.deadlineAt) <= Date.parse(at) && now;
+    });
+    expect([cause, Date.parse(deadlineAt) > Date.now()]).toEqual([expect.stringMatching(/operator|fleet/), true]);
   });
 });
 

@@ -1,7 +1,7 @@
 // A whole simulated agent in this process: the real one above the runtime port, on a machine that is not there. Tests
 // and benches run many of them side by side.
 import { randomUUID } from 'node:crypto';
-import type { Capacity, HostId } from '@berth/contract';
+import type { Capacity, HostId, Interruption } from '@berth/contract';
 import pino, { type Logger } from 'pino';
 import type { BackoffRange } from '../backoff.js';
 import { enrol } from '../enrol.js';
@@ -30,6 +30,8 @@ export interface SimAgentOptions {
   readonly bootId?: string;
   readonly reconnect?: BackoffRange;
   readonly log?: Logger;
+  /** Whether the machine is taken back by its owner. */
+  readonly interruption?: () => Interruption | null;
 }
 
 export interface SimAgent {
@@ -75,6 +77,7 @@ export async function startSimAgent(options: SimAgentOptions): Promise<SimAgent>
       identity = next;
     },
     reconnect: options.reconnect,
+    interruption: options.interruption,
   });
   return {
     hostId: identity.hostId,
