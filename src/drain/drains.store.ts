@@ -32,7 +32,7 @@ export async function startDrain(db: DataSource, hostId: HostId, { cause, reason
          RETURNING deadline_at, (xmax = 0) AS is_new
        ), host_told AS (
          INSERT INTO host_events (host_id, type, reason)
-         SELECT $1, CASE WHEN is_new THEN 'drain-started' ELSE 'drain-changed' END, $3 || ' To be empty by ' || ${instant('deadline_at')} || '.'
+         SELECT $1, CASE WHEN is_new THEN 'drain-started' ELSE 'drain-changed' END, rtrim($3, '. ') || '. To be empty by ' || ${instant('deadline_at')} || '.'
          FROM begun
        )
        INSERT INTO task_events (task_id, tenant_id, type, reason)

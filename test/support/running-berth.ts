@@ -20,10 +20,10 @@ export interface RunningBerth {
   stop(): Promise<void>;
 }
 
-/** @param databaseServer what the test cluster provides. */
-export async function startBerth(databaseServer: string): Promise<RunningBerth> {
+/** @param databaseServer what the test cluster provides. @param more settings of the control plane. */
+export async function startBerth(databaseServer: string, more: Readonly<Record<string, string>> = {}): Promise<RunningBerth> {
   const registry = await startRegistry();
-  const settings = { BERTH_DEFAULT_REGISTRY: registry.address, BERTH_INSECURE_REGISTRIES: registry.address };
+  const settings = { BERTH_DEFAULT_REGISTRY: registry.address, BERTH_INSECURE_REGISTRIES: registry.address, ...more };
   let plane = await startControlPlane(databaseServer, { ...settings, BERTH_HTTP_PORT: String(await freePort()) });
   await listen(plane);
   const { http, operatorKey } = plane.config;
