@@ -110,7 +110,7 @@ describe('berth host', () => {
     );
     const { replacedBy } = await eventually(async () => {
       const task = await json<Task>('inspect', id);
-      return task.replacedBy && task;
+      return task.replacedBy === null ? null : task;
     });
     const sheet = await eventually(async () => {
       const text = await shown('host', 'inspect', 'web-1');
