@@ -22,15 +22,20 @@ beforeAll(async () => {
 });
 afterAll(() => registry?.stop());
 
-beforeEach(async () => {
-  agents = [];
+async function start(more: Record<string, string> = {}): Promise<void> {
   berth = await startApi({
     BERTH_DEFAULT_REGISTRY: registry.address,
     BERTH_INSECURE_REGISTRIES: registry.address,
     BERTH_HEARTBEAT_MS: '500',
     BERTH_LEASE_MS: '1500',
+    ...more,
   });
   tenant = await berth.newTenant();
+}
+
+beforeEach(async () => {
+  agents = [];
+  await start();
 });
 afterEach(async () => {
   await Promise.all(agents.map((agent) => agent.stop()));
@@ -208,6 +213,26 @@ describe('a drain', () => {
     await eventually(async () => (await get(next)).state === 'running');
     clearInterval(judge);
     expect(Math.max(...seen)).toBe(1);
+  });
+
+  it('that has begun to replace a task does so although its host is lost; others of the host only end', async () => {
+    await berth.stop();
+    await start({ BERTH_HOST_UNREACHABLE_AFTER_MS: '2000', BERTH_HOST_LOST_AFTER_MS: '4000' });
+    await addHost();
+    const [served] = await run(1, { onHostDrain: 'replace' });
+    const [computing] = await run(1, { onHostDrain: 'wait' });
+    await settled(2);
+    const { hostId } = agents[0] as SimAgent;
+    await drain(hostId);
+    const heir = await eventually(async () => (await get(served?.id ?? '')).replacedBy);
+    await (agents[0] as SimAgent).stop();
+    await eventually(async () => (await get(served?.id ?? '')).stopCode === 'HostLost');
+    await addHost();
+    await settled(1);
+    expect(await get(heir)).toMatchObject({ state: 'running', replaces: served?.id, host: { id: agents[1]?.hostId } });
+    expect(await get(served?.id ?? '')).toMatchObject({ state: 'stopped', replacedBy: heir });
+    expect(await get(computing?.id ?? '')).toMatchObject({ state: 'stopped', stopCode: 'HostLost', replacedBy: null });
+    expect((await drainOf(hostId)).outcome).toBe('lost');
   });
 
   it('is called off: what has not handed over stays, and its replacement goes', async () => {

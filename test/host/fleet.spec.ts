@@ -35,6 +35,7 @@ let plane: ControlPlane;
 let directory: string;
 let image: string;
 let tenantKey: string;
+let machinesMade = 0;
 /** By instance. */
 const booted = new Map<string, Machinery>();
 
@@ -51,7 +52,8 @@ async function call<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string,
 
 /** Runs the machine's user data as cloud-init would. Its image has Berth where the pool's boot script expects it. */
 async function boot({ id, userData }: CloudInstance) {
-  const host = await lan.host(`m${booted.size}`);
+  const number = machinesMade++;
+  const host = await lan.host(`m${number}`);
   const data = await mkdtemp(join(directory, 'machine-'));
   const machinery: Machinery = { host, data, said: '' };
   booted.set(id, machinery);
@@ -61,7 +63,7 @@ async function boot({ id, userData }: CloudInstance) {
     (await run('nsenter', [`--net=/run/netns/${host.instance}`, ...command], { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...env } }))
       .stdout;
   // What machines of one test share with each other, and real ones don't.
-  const apart = { INSTANCE: host.instance, DATA: data, UID_BASE: `${1_300_000_000 + (booted.size - 1) * 270_000_000}` };
+  const apart = { INSTANCE: host.instance, DATA: data, UID_BASE: `${1_300_000_000 + number * 270_000_000}` };
   machinery.said = await inside(apart, 'sh', script).catch((error: { stdout: string; stderr: string }) => `${error.stdout}${error.stderr}`);
   return {
     end: async () => {
