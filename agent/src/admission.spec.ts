@@ -18,6 +18,12 @@ describe('admission', () => {
       says: 'needs 300 CPU millis; the host has 200 of 1000 free',
     },
     {
+      name: 'GPUs',
+      needs: { cpuMillis: 1, memoryMiB: 1, gpus: 2 },
+      held: nothing,
+      says: 'needs 2 GPUs, and agents do not hand GPUs to containers yet',
+    },
+    {
       name: 'memory',
       needs: { cpuMillis: 1, memoryMiB: 500 },
       held: { cpuMillis: 0, memoryMiB: 13, taskSlots: 1 },

@@ -19,7 +19,7 @@ export function committed(state: AgentState, volumesMiB = 0): Capacity {
   return { cpuMillis, memoryMiB, taskSlots, diskMiB };
 }
 
-type Needs = Pick<TaskSpec, 'cpuMillis' | 'memoryMiB' | 'ephemeralStorageMiB'>;
+type Needs = Pick<TaskSpec, 'cpuMillis' | 'memoryMiB' | 'ephemeralStorageMiB' | 'gpus'>;
 
 export function withTask(held: Capacity, spec: Needs): Capacity {
   return {
@@ -32,6 +32,8 @@ export function withTask(held: Capacity, spec: Needs): Capacity {
 
 /** @returns why it can't be taken, in words, or null. */
 export function refusal(spec: Needs, held: Capacity, capacity: Capacity): string | null {
+  // Its devices would need the driver's libraries beside them: better no task than one that looks for its GPU in vain.
+  if (spec.gpus) return `The task needs ${spec.gpus === 1 ? 'a GPU' : `${spec.gpus} GPUs`}, and agents do not hand GPUs to containers yet.`;
   const after = withTask(held, spec);
   if (after.taskSlots > capacity.taskSlots) return `The host has all of its ${capacity.taskSlots} task slots taken.`;
   if (after.cpuMillis > capacity.cpuMillis) {

@@ -57,6 +57,8 @@ export const taskSpecSchema = z.object({
   /** Left out by control planes and in journals of before tasks had a disk of their own: the default. */
   ephemeralStorageMiB: count.optional(),
   isolation: isolationSchema.default('container'),
+  /** Whole devices. Left out: none. */
+  gpus: count.optional(),
   /** Counted from the first process. */
   maxRunTimeSeconds: count.nullable().default(null),
   /** CPU as a share, without a limit. */

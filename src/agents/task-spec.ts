@@ -72,6 +72,7 @@ export function toTaskSpec(source: SpecSource, defaultRegistry: string): TaskSpe
     pidsLimit: source.definition.pidsLimit,
     // Definitions of before there were two tiers say nothing.
     isolation: source.definition.isolation ?? 'container',
+    ...(source.definition.gpus && { gpus: source.definition.gpus.count }),
     ephemeralStorageMiB: ephemeralStorageOf(source.definition),
     maxRunTimeSeconds: source.overrides?.maxRunTimeSeconds ?? source.definition.maxRunTimeSeconds ?? null,
     cpuBurst: source.definition.cpuBurst ?? false,

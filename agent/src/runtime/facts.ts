@@ -5,6 +5,7 @@ import type { Capacity } from '@berth/contract';
 import { blockIoWeight } from './block-io.js';
 import type { Cgroups } from './cgroup.js';
 import { diskCapacityMiB, diskSpaceAt, takenBytes } from './disk-space.js';
+import { findGpus, gpuAttributes } from './gpus.js';
 import { crunWarning } from './known-crun-faults.js';
 import { kernelHasNfs } from './nfs-mount.js';
 import type { RuntimeOptions } from './options.js';
@@ -50,6 +51,7 @@ export async function inspectHost(options: RuntimeOptions, paths: Paths, groups:
         volumes: kernelHasNfs() ? 'local,nfs' : 'local',
         ulimits: ceilingsInWords(ownCeilings()),
         blockIoWeight: blockIoWeight(),
+        ...gpuAttributes(findGpus()),
       },
       bootId: bootId(),
     },
