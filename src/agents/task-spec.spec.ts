@@ -42,6 +42,7 @@ describe('toDesiredRunning', () => {
     expect(specOf(source())).toMatchObject({ family: 'web', revision: 3, userData: null });
     expect(specOf(source({ definition }))).toMatchObject({ userData: 'as registered' });
     expect(specOf(source({ definition, overrides: { containers: [], userData: '' } }))).toMatchObject({ userData: '' });
+    expect(specOf(source({ definition: { ...definition, gpus: { count: 2, models: ['T4'] } } }))).toMatchObject({ gpus: 2 });
   });
 
   it('opens what a task publishes to everybody only if nobody has named a group for it', () => {

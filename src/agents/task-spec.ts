@@ -29,6 +29,7 @@ export type StoredDefinition = Partial<
     | 'maxRunTimeSeconds'
     | 'cpuBurst'
     | 'blockIoWeight'
+    | 'gpus'
     | 'volumes'
   >
 > &
