@@ -19,6 +19,8 @@ import { leftovers } from '../support/standalone.js';
 const tag = `f${Math.random().toString(36).slice(2, 5)}`;
 const region = 'eu-central-1';
 const zones = { 'subnet-0000000a': 'eu-central-1a', 'subnet-0000000b': 'eu-central-1b' };
+/** There is room for no more below 2^31. */
+const [firstUid, idsPerAgent, uidRanges] = [200_000_000, 270_000_000, 7];
 const patience = { timeout: 90_000, interval: 200 };
 const run = promisify(execFile);
 
@@ -63,12 +65,15 @@ async function boot({ id, userData }: CloudInstance) {
     (await run('nsenter', [`--net=/run/netns/${host.instance}`, ...command], { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...env } }))
       .stdout;
   // What machines of one test share with each other, and real ones don't.
-  const apart = { INSTANCE: host.instance, DATA: data, UID_BASE: `${1_300_000_000 + number * 270_000_000}` };
+  const apart = { INSTANCE: host.instance, DATA: data, UID_BASE: `${firstUid + (number % uidRanges) * idsPerAgent}` };
   machinery.said = await inside(apart, 'sh', script).catch((error: { stdout: string; stderr: string }) => `${error.stdout}${error.stderr}`);
   return {
     end: async () => {
-      await inside({}, join(directory, 'berth/bin/join'), '--leave', '--data', data);
-      await host.destroy();
+      try {
+        await inside({}, join(directory, 'berth/bin/join'), '--leave', '--data', data);
+      } finally {
+        await host.destroy();
+      }
     },
   };
 }
