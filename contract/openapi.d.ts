@@ -4613,7 +4613,7 @@ export interface components {
             capacityTier: "guaranteed" | "flex" | "spot";
             /** @description Tasks that are counted together; null: those of its definition’s family. */
             group: string | null;
-            /** @description Id of the user or API key that asked for it, or for the task whose place it takes. Null: from before this was kept. */
+            /** @description Id of the user or API key (before it was rotated) that asked for it, or for the task whose place it takes. Null: from before this was kept. */
             submittedBy: string | null;
             /** @description The same for tasks that are placed together. */
             gangId: string | null;

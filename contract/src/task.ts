@@ -167,7 +167,9 @@ export const taskSchema = z
     submittedBy: z
       .string()
       .nullable()
-      .describe('Id of the user or API key that asked for it, or for the task whose place it takes. Null: from before this was kept.'),
+      .describe(
+        'Id of the user or API key (before it was rotated) that asked for it, or for the task whose place it takes. Null: from before this was kept.',
+      ),
     gangId: z.string().nullable().describe('The same for tasks that are placed together.'),
     stopCode: stopCodeSchema.nullable(),
     stopReason: z.string().nullable(),

@@ -24,6 +24,7 @@ const theOperator: Caller = {
   scopes: null,
   name: 'the operator’s key',
   userId: null,
+  submitter: 'operator',
   expiresAt: null,
   requestsPerSecond: null,
 };

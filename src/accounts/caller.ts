@@ -15,14 +15,14 @@ export interface Caller {
   readonly name: string;
   /** Null for a key. */
   readonly userId: UserId | null;
+  /**
+   * Under whose name work is kept and its costs are: the user's id, or else that of the key, of the first one where it was
+   * rotated: costs and budgets go on.
+   */
+  readonly submitter: string;
   readonly expiresAt: Date | null;
   /** The tenant's quota of requests a second; null: none. */
   readonly requestsPerSecond: number | null;
-}
-
-/** Under whose name work is kept and its costs are: the user's id, or else the API key's. */
-export function submitterOf({ userId, keyId }: Caller): string {
-  return userId ?? keyId;
 }
 
 /** What the guard leaves on the request. */

@@ -56,6 +56,7 @@ export class SessionsStore {
       scopes: null,
       name: row.email,
       userId: row.user_id,
+      submitter: row.user_id,
       expiresAt: row.expires_at,
       requestsPerSecond: row.requests_per_second,
     };

@@ -25,7 +25,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { z } from 'zod';
-import { type Caller, CurrentCaller, CurrentTenant, RequireRole, submitterOf } from '../accounts/caller.js';
+import { type Caller, CurrentCaller, CurrentTenant, RequireRole } from '../accounts/caller.js';
 import { CostService } from '../billing/cost.service.js';
 import { ApiError } from '../errors.js';
 import { RunTasksService } from './run-tasks.service.js';
@@ -59,7 +59,7 @@ export class TasksController {
     @Body({ schema: runTasksSchema }) body: RunTasks,
     @Headers('Idempotency-Key') key?: string,
   ) {
-    return { items: await this.runs.run({ tenantId, submittedBy: submitterOf(caller) }, body, checkKey(key)) };
+    return { items: await this.runs.run({ tenantId, submittedBy: caller.submitter }, body, checkKey(key)) };
   }
 
   @Get()

@@ -82,6 +82,25 @@ it('tells costs by user, with the names that people know', async () => {
   expect(stdout).toMatch(/USER[\s\S]*^ci +0\.\d+ USD[\s\S]*^ann@example\.com +0\.\d+ USD/m);
 });
 
+it('goes on under the same name when a key is rotated', async () => {
+  const { body: second } = await berth.as(tenant.key).post(`/v1/api-keys/${key.id}/rotate`).send({}).expect(201);
+  const { body: third } = await berth.as(tenant.key).post(`/v1/api-keys/${second.id}/rotate`).send({}).expect(201);
+  const run = (secret: string) => berth.as(secret).post('/v1/tasks').send({ definition }).expect(201);
+  for (const { secret } of [second, third]) expect((await run(secret)).body.items[0].submittedBy).toBe(key.id);
+});
+
+it('makes budgets for somebody, as people call them', async () => {
+  const env = { PATH: process.env.PATH, BERTH_CONFIG: join(tmpdir(), randomUUID()), BERTH_URL: berth.url, BERTH_API_KEY: tenant.key };
+  const cli = (...words: string[]) => promisify(execFile)('node', [join(cliFolder, 'dist/berth.js'), 'budget', ...words], { env });
+  await cli('create', 'ann', '1000', '--user', 'ann@example.com');
+  await cli('create', 'ci', '1000', '--user', 'ci', '--group', 'nightly');
+  const { body } = await berth.as(tenant.key).get('/v1/budgets').expect(200);
+  expect(body.items.map(({ scope }: { scope: object }) => scope)).toEqual([{ user: ann.id }, { user: key.id, group: 'nightly' }]);
+  await expect(cli('create', 'nobody', '1', '--user', 'nobody@example.com')).rejects.toMatchObject({
+    stderr: expect.stringContaining('There is no user and no API key nobody@example.com.'),
+  });
+});
+
 it('groups an invoice’s lines by user', async () => {
   const { items } = (await berth.as(tenant.key).get('/v1/invoices?state=draft').expect(200)).body;
   const { body } = await berth.as(tenant.key).get(`/v1/invoices/${items[0].id}?groupBy=user`).expect(200);

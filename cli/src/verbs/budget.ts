@@ -5,6 +5,7 @@ import { currentContext } from '../config.js';
 import { usage } from '../failure.js';
 import { ago, plainDecimal, table } from '../format.js';
 import { keyValue } from '../option-values.js';
+import { submitterIdOf } from '../submitters.js';
 import { print, printJson } from '../terminal.js';
 import { addVerb, type CommonOptions } from '../verb.js';
 
@@ -16,6 +17,8 @@ interface CreateOptions extends CommonOptions {
   readonly webhookSecret?: string;
   readonly tag: Readonly<Record<string, string>>;
   readonly definition?: string;
+  readonly group?: string;
+  readonly user?: string;
 }
 
 const several = (value: string, before: string[] = []) => [...before, value];
@@ -36,6 +39,8 @@ export function addBudget(program: Command): void {
     .option('--webhook-secret <secret>', 'signs what is sent there')
     .option('--tag <key=value>', 'count only what has this tag', keyValue('--tag'), {})
     .option('--definition <family>', 'count only this family, or family:revision')
+    .option('--group <name>', 'count only this service or job')
+    .option('--user <who>', 'count only what this user (e-mail address) or API key (name) has submitted')
     .action(create);
   addVerb(budget, 'ls', 'List budgets', [['berth budget ls', 'and whether they stop new work']]).action(list);
   addVerb(budget, 'alerts', 'Show what was reached, and who was told', [['berth budget alerts', 'newest first']]).action(alerts);
@@ -45,24 +50,29 @@ export function addBudget(program: Command): void {
 async function create(name: string, amount: string, options: CreateOptions): Promise<void> {
   const { context, output, webhook, webhookSecret, email, at, stop } = options;
   if ((webhook === undefined) !== (webhookSecret === undefined)) throw usage('--webhook and --webhook-secret go together.');
+  const api = connect(currentContext(context));
   const body = {
     name,
     amount,
-    scope: scopeOf(options),
+    scope: { ...scopeOf(options), ...(options.user !== undefined && { user: await submitterIdOf(api, options.user) }) },
     ...(at !== undefined && { thresholds: at.split(',').map(Number) }),
     ...(stop && { stopsNewWork: true }),
     ...(email && { emails: email }),
     ...(webhook !== undefined && webhookSecret !== undefined && { webhook: { url: webhook, secret: webhookSecret } }),
   };
-  const made = await answer(connect(currentContext(context)).POST('/v1/budgets', { body }));
+  const made = await answer(api.POST('/v1/budgets', { body }));
   await (output === 'json' ? printJson(made) : print(made.name));
 }
 
-function scopeOf({ tag, definition }: CreateOptions): Budget['scope'] {
+function scopeOf({ tag, definition, group }: CreateOptions): Budget['scope'] {
   const tags = Object.entries(tag);
   if (tags.length > 1) throw usage('A budget counts one tag: give --tag once.');
   const [first] = tags;
-  return { ...(first && { tag: { key: first[0], value: first[1] } }), ...(definition !== undefined && { definition }) };
+  return {
+    ...(first && { tag: { key: first[0], value: first[1] } }),
+    ...(definition !== undefined && { definition }),
+    ...(group !== undefined && { group }),
+  };
 }
 
 async function list({ context, output }: CommonOptions): Promise<void> {
