@@ -211,18 +211,11 @@ describe('what cannot be started', () => {
     }
   });
 
-  it.each([
-    [
-      'an image that is not there',
-      () => `${registry.address}/nothing@sha256:${'0'.repeat(64)}`,
-      /could not be pulled.*manifest unknown.*Check its name/,
-    ],
-    ['a registry that does not answer', () => `127.0.0.1:1/nothing@sha256:${'0'.repeat(64)}`, /could not be pulled.*connection refused/],
-  ])('%s is an ImagePullFailed', async (_what, reference, message) => {
-    const task = taskSpec([containerSpec(reference(), ['true'])]);
+  it('an image that is not there is an ImagePullFailed', async () => {
+    const task = taskSpec([containerSpec(`${registry.address}/nothing@sha256:${'0'.repeat(64)}`, ['true'])]);
     const error = await failure(host.call.prepare(task));
     expect(error?.stopCode).toBe('ImagePullFailed');
-    expect(error?.message).toMatch(message);
+    expect(error?.message).toMatch(/could not be pulled.*manifest unknown.*Check its name/);
     await host.call.cleanup(task.taskId);
   });
 
