@@ -67,7 +67,9 @@ export function hourOfTask(
 
 function within(holding: TaskHolding, interval: TaskInterval, segment: Segment): SummedUse | null {
   const ms = Math.min(interval.endMs, segment.untilMs) - Math.max(interval.startMs, segment.fromMs);
-  const endsHere = interval.endMs > segment.fromMs && interval.endMs <= segment.untilMs;
+  // Bytes belong where the interval's last millisecond is; one without length is where it begins.
+  const lastMs = Math.max(interval.startMs, interval.endMs - 1);
+  const endsHere = lastMs >= segment.fromMs && lastMs < segment.untilMs;
   if (ms <= 0 && !endsHere) return null;
   const bytes = endsHere ? interval.egressBytes : 0;
   return useOf(holding, { ...interval, egressBytes: bytes }, segment, Math.max(0, ms), interval.pull ? 'pull' : 'used');

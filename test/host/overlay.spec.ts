@@ -136,6 +136,13 @@ describe('tasks on different hosts', () => {
     expect(sent).toContain('2 packets received');
   });
 
+  it('send nothing to the outside by that: it is no egress', async () => {
+    for (const { host, task } of [one, two]) {
+      const counter = await host.sh(`nft list counter ip ${host.instance} sent_${task.id.replaceAll('-', '')}`);
+      expect(counter).toMatch(/packets 0 bytes 0/);
+    }
+  });
+
   it('of different tenants do not, whatever their groups say', async () => {
     const everybody = [{ protocol: 'all', source: { cidr: '0.0.0.0/0' } }];
     for (const key of [acme, other]) await call<SecurityGroup>(key, 'PATCH', '/v1/security-groups/default', { ingress: everybody });
