@@ -96,6 +96,46 @@ describe('the scheduler', () => {
     expect(uses.map(({ tasks }) => tasks)).toEqual([8, 8, 8]);
   });
 
+  it('shares what there is by the tenants’ weights', async () => {
+    const other = await newWorld(db);
+    await db.query('UPDATE tenants SET placement_weight = 4 WHERE id = $1', [other.tenantId]);
+    await addTasks(db, world, 20);
+    await addTasks(db, other, 20);
+    await addHost(db, { cpuMillis: 1000 });
+    await leader();
+    await counts({ pending: 30, placed: 10 });
+    const of = async (tenantId: string) =>
+      (await db.query("SELECT count(*)::int AS n FROM tasks WHERE state = 'placed' AND tenant_id = $1", [tenantId]))[0].n;
+    expect([await of(other.tenantId), await of(world.tenantId)]).toEqual([8, 2]);
+  });
+
+  it('prefers, of two hosts that are alike, the one that had a task of the same image', async () => {
+    const hosts = [await addHost(db), await addHost(db)];
+    const { replica } = await leader();
+    const place = async (image: string): Promise<HostId> => {
+      const [id] = await addTasks(db, world, 1, { needs: { image } });
+      replica.signals.send('pending', null);
+      const [task] = await eventually(async () => {
+        const rows = await db.query("SELECT host_id FROM tasks WHERE id = $1 AND state = 'placed'", [id]);
+        return rows.length > 0 && rows;
+      });
+      await db.query("UPDATE tasks SET state = 'stopped', stop_code = 'UserInitiated', stopped_at = now() WHERE id = $1", [id]);
+      return task.host_id;
+    };
+    const first = await place('one');
+    // The other host gets the image "two": the first is closed meanwhile.
+    await db.query("UPDATE hosts SET availability = 'cordoned' WHERE id = $1", [first]);
+    const second = await place('two');
+    await db.query("UPDATE hosts SET availability = 'open'");
+    expect(new Set([first, second])).toEqual(new Set(hosts));
+    for (const [image, host] of [
+      ['one', first],
+      ['two', second],
+      ['one', first],
+    ] as const)
+      expect(await place(image)).toBe(host);
+  });
+
   it('says why a task is pending, says it anew when that changes, and writes nothing when it does not', async () => {
     await addHost(db, { memoryMiB: 3100 });
     const { replica } = await leader();

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { HostId, HostState, TaskId, TaskState } from '@berth/contract';
 import type { DataSource } from 'typeorm';
+import type { Needs } from '../../src/placement/fleet.js';
 
 const digest = `sha256:${'0'.repeat(64)}`;
 
@@ -51,14 +52,14 @@ export async function addTasks(
   db: DataSource,
   { tenantId, definitionId }: World,
   count: number,
-  { cpuMillis = 100, memoryMiB = 64, state = 'pending' as TaskState, hostId = null as HostId | null } = {},
+  { cpuMillis = 100, memoryMiB = 64, state = 'pending' as TaskState, hostId = null as HostId | null, needs = {} as Needs } = {},
 ): Promise<TaskId[]> {
   const ids = Array.from({ length: count }, () => randomUUID() as TaskId);
   await db.query(
-    `INSERT INTO tasks (id, tenant_id, task_definition_id, cpu_millis, memory_mib, state, host_id, stop_code, created_at)
-     SELECT id, $2, $3, $4, $5, $6, $7, CASE WHEN $6 = 'stopped' THEN 'UserInitiated' END, clock_timestamp() + n * interval '1 us'
+    `INSERT INTO tasks (id, tenant_id, task_definition_id, cpu_millis, memory_mib, state, host_id, needs, stop_code, created_at)
+     SELECT id, $2, $3, $4, $5, $6, $7, $8, CASE WHEN $6 = 'stopped' THEN 'UserInitiated' END, clock_timestamp() + n * interval '1 us'
      FROM unnest($1::uuid[]) WITH ORDINALITY AS x(id, n)`,
-    [ids, tenantId, definitionId, cpuMillis, memoryMiB, state, hostId],
+    [ids, tenantId, definitionId, cpuMillis, memoryMiB, state, hostId, JSON.stringify(needs)],
   );
   return ids;
 }

@@ -29,6 +29,8 @@ const natural = fc.nat(0xffff);
 export const stepArb: fc.Arbitrary<Step> = fc.record({ what: fc.nat(99), which: natural, how: natural });
 
 const zones = ['a', 'b', 'c'];
+/** Of groups that tasks are in, and of shapes that name one. */
+export const budgets = ['s1', 's2', 's3'];
 const pick = <T>(list: readonly T[], n: number): T => list[n % list.length] as T;
 /** An independent number for each question asked about the same step. */
 const mix = (n: number, salt: number): number => (Math.imul((n + 1) ^ (salt * 0x9e3779b1), 0x85ebca6b) >>> 8) & 0xffff;
@@ -99,6 +101,7 @@ export function shapeSpec(which: number): ShapeSpec {
     ...(chance(n, 58, 30) ? { image: pick(['web', 'db'], mix(n, 59)) } : {}),
     lifetime: pick([0, 1, 2, 3] as const, mix(n, 60)),
     ...(chance(n, 61, 30) ? { preemptible: true } : {}),
+    ...(chance(n, 62, 25) ? { budget: pick(budgets, mix(n, 63)) } : {}),
   };
 }
 
@@ -128,7 +131,7 @@ export class Churn {
     if (what < 14) return { kind: chance(how, 70, 40) ? 'drain' : 'undrain', host };
     if (what < 17) return { kind: 'image', host, image: pick(['web', 'db'], how), present: chance(how, 71, 70) };
     if (what < 18) return { kind: 'reserve', group: 'g', size: { cpuMillis: (how % 20) * 1000, memoryMiB: (how % 20) * 2048 } };
-    if (what < 19) return { kind: 'budget', group: pick(['s1', 's2', 's3'], which), evictions: how % 4 };
+    if (what < 19) return { kind: 'budget', group: pick(budgets, which), evictions: how % 4 };
     if (what < 21 && task !== undefined) return { kind: 'expect', task, lifetime: (how % 4) as Lifetime };
     if (what < 45 && task !== undefined) return { kind: 'release', task };
     if (what < 48) return { kind: 'placeGang', min: 1 + (how % 4), requests: Array.from({ length: 4 }, () => this.request(which, how)) };

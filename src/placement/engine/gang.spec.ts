@@ -1,7 +1,7 @@
 // Gangs, capacity groups and evictions: where one task's place depends on other tasks.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Churn, operations, patienceMs, stepArb } from '../../../test/support/placement-churn.js';
+import { budgets, Churn, operations, patienceMs, stepArb } from '../../../test/support/placement-churn.js';
 import { fleet, host, task, whereOf } from '../../../test/support/placement-fleet.js';
 import { at, type Column, dimensions } from './columns.js';
 import { Engine } from './engine.js';
@@ -9,6 +9,7 @@ import { miss } from './miss.js';
 import { bestHost } from './oracle.js';
 import { cheapestEviction } from './preempt.js';
 import type { Shape } from './shape.js';
+import { budgetOf, evictionsLeft } from './victims.js';
 import type { World } from './world.js';
 
 const size = (cpuMillis: number) => ({ cpuMillis, memoryMiB: 1024 });
@@ -121,6 +122,7 @@ describe('eviction', () => {
             const command = churn.command(one);
             if (command.kind === 'place') compareWithAll(engine.world, engine.world.shapes.of(command.request.shape));
             churn.note(command, engine.apply(command));
+            for (const budget of budgets) expect(engine.world.groups.known(budget)?.evictions ?? 0).toBeGreaterThanOrEqual(0);
           }
         }),
         { numRuns: Math.ceil(operations / 3 / 90) },
@@ -148,7 +150,7 @@ function fewest(world: World, shape: Shape, row: number): number {
   const { tasks, hosts } = world;
   const shapeOf = (victim: number) => tasks.shapes[victim] as Shape;
   const budget = (victims: number[]) =>
-    victims.every((v) => victims.filter((w) => tasks.groups[w] === tasks.groups[v]).length <= (tasks.groups[v]?.evictions ?? 9));
+    victims.every((v) => victims.filter((w) => budgetOf(world, w) === budgetOf(world, v)).length <= evictionsLeft(world, v));
   const options = tasks.on(hosts, row).filter((victim) => shapeOf(victim).evictable && shapeOf(victim).tier < shape.tier);
   const enough = (victims: number[]) => {
     if (!budget(victims)) return false;

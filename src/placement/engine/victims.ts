@@ -38,7 +38,7 @@ export function budgetOf(world: World, task: number): Group | undefined {
   return budget === undefined ? world.tasks.groups[task] : world.groups.known(budget);
 }
 
-function evictionsLeft(world: World, task: number): number {
+export function evictionsLeft(world: World, task: number): number {
   const { budget } = (world.tasks.shapes[task] as Shape).spec;
   return budgetOf(world, task)?.evictions ?? (budget === undefined ? Number.MAX_SAFE_INTEGER : 0);
 }
