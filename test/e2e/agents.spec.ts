@@ -103,6 +103,20 @@ describe('a fleet of simulated agents', () => {
     });
   });
 
+  it('has tasks with GPUs refused by their host, which says why', async () => {
+    plane = await startControlPlane(inject('databaseUrl'));
+    const { hostId } = await addAgent();
+    const world = await newWorld(plane.db);
+    await plane.db.query(`UPDATE hosts SET operator_attributes = '{"gpus": "1", "gpuModel": "T4"}' WHERE id = $1`, [hostId]);
+    await plane.db.query(`UPDATE task_definitions SET spec = spec || '{"gpus": {"count": 1}}'`);
+    await addTasks(plane.db, world, 1, { needs: { gpus: { count: 1, models: ['T4'] } } });
+    plane.app.get(SignalBus).send('pending', null);
+    await counts({ stopped: 1 });
+    expect(await plane.db.query('SELECT stop_code, stop_reason FROM tasks')).toEqual([
+      { stop_code: 'HostRefused', stop_reason: 'The task needs a GPU, and agents do not hand GPUs to containers yet.' },
+    ]);
+  });
+
   it('stops tasks, whose room is used again', async () => {
     plane = await startControlPlane(inject('databaseUrl'));
     await addAgent({ capacity: { cpuMillis: 1000, memoryMiB: 1000, taskSlots: 5 } });
