@@ -1,6 +1,6 @@
 // Tasks run while PostgreSQL, the control plane and the agents are killed by SIGKILL, each several times and together; then
-// their sum in the database is, to the millisecond and the byte, what the hosts' journals say. What can't be done to
-// processes, a clock that is set and usage that comes days late and shuffled, is done in test/db/chaotic-day.spec.ts.
+// their sum in the database is, to the millisecond and the byte, what the hosts' journals say; also after all of it was told
+// once more. What can't be done to processes, to set their clocks, is done in test/db/chaotic-day.spec.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -77,6 +77,39 @@ const kills: (() => Promise<unknown>)[] = [
   () => Promise.all([berth.killDatabase(), berth.killAgent('real'), sleep(pick(300)).then(() => berth.killAgent('simulated'))]),
 ];
 
+/** Everything, late, twice, in any order; and with it what is none of it: other sizes, other times, another host's. */
+async function tellAgain(database: pg.Client): Promise<void> {
+  const { rows } = await database.query(
+    `SELECT h.name, r.task_id, r.sequence, r.started_at, r.ended_at, r.cpu_millis, r.memory_mib, r.frozen, r.pull, r.egress_bytes
+     FROM usage_records r JOIN hosts h ON h.id = r.host_id`,
+  );
+  const records = rows.map((row) => ({
+    host: row.name as string,
+    usage: {
+      ...{ taskId: row.task_id, sequence: row.sequence, startedAt: row.started_at.toISOString(), endedAt: row.ended_at.toISOString() },
+      ...{
+        cpuMillis: row.cpu_millis,
+        memoryMiB: row.memory_mib,
+        frozen: row.frozen,
+        pull: row.pull,
+        egressBytes: Number(row.egress_bytes),
+      },
+    },
+  }));
+  const own = records.filter(({ host }) => host === 'simulated').map(({ usage }) => usage);
+  const foreign = records.filter(({ host }) => host === 'real').map(({ usage }) => ({ ...usage, sequence: usage.sequence + 1_000 }));
+  const forged = own.flatMap((usage) => [
+    { ...usage, cpuMillis: usage.cpuMillis + 1, egressBytes: 10 ** 9 },
+    // An empty interval overlaps nothing, and is nothing.
+    ...(usage.startedAt < usage.endedAt ? [{ ...usage, sequence: usage.sequence + 1_000 }] : []),
+  ]);
+  const all = [...own, ...own, ...forged, ...foreign].map((usage) => ({ usage, at: pick(10 ** 6) }));
+  const shuffled = all.sort((a, b) => a.at - b.at).map(({ usage }) => usage);
+  expect(shuffled.length).toBeGreaterThan(200);
+  const frames = Array.from({ length: Math.ceil(shuffled.length / 50) }, (_, n) => shuffled.slice(n * 50, n * 50 + 50));
+  await berth.tellUsage('simulated', frames);
+}
+
 it('the sum is exact after agents, control plane and database were killed again and again', { timeout: 240_000 }, async () => {
   for (const kill of [...kills, ...kills.slice(0, 3)]) {
     await Promise.all(kinds.map(launch));
@@ -120,6 +153,9 @@ it('the sum is exact after agents, control plane and database were killed again 
     expect(rows[1].tasks).toBeGreaterThan(20);
     expect(rows[1]).toMatchObject({ sent: true });
     expect(rows[1].pulls).toBeGreaterThan(2);
+    await tellAgain(database);
+    expect(await berth.verify()).toEqual(told);
+
     // And the recomputation can tell.
     await database.query(`UPDATE usage_records SET ended_at = ended_at - interval '1 ms'
       WHERE (task_id, sequence) = (SELECT task_id, sequence FROM usage_records WHERE ended_at > started_at AND NOT pull LIMIT 1)`);

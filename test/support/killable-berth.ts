@@ -7,10 +7,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { CreatedApiKey, Tenant } from '@berth/contract';
+import type { CreatedApiKey, Tenant, UsageRecord } from '@berth/contract';
 import { type Postgres, startPostgres } from '../../src/standalone/postgres.js';
 import { restClient } from '../../src/standalone/rest.js';
 import { freePort } from './cluster.js';
+import { tellUsage } from './told-again.js';
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
@@ -34,6 +35,8 @@ export interface KillableBerth {
   killAgent(kind: HostKind): Promise<void>;
   /** Holds the control plane still, as a machine that is too busy would. */
   pauseControlPlane(ms: number): Promise<void>;
+  /** Kills an agent, and tells these in its host's name before its next life, frame by frame. */
+  tellUsage(kind: HostKind, frames: readonly (readonly UsageRecord[])[]): Promise<void>;
   /** Works all usage out anew from the hosts' journals (docs/billing.md). */
   verify(): Promise<{ code: number; output: string }>;
   destroy(): Promise<void>;
@@ -155,6 +158,11 @@ export async function startKillableBerth(registry: string): Promise<KillableBert
     },
     async killAgent(kind) {
       await kill(children.get(kind));
+      startAgent(kind);
+    },
+    async tellUsage(kind, frames) {
+      await kill(children.get(kind));
+      await tellUsage(agentSettings.BERTH_GATEWAY_URL, join(directory, kind), frames);
       startAgent(kind);
     },
     async pauseControlPlane(ms) {
