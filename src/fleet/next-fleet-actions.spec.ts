@@ -212,6 +212,14 @@ describe('a machine’s life', () => {
       ['ended m1'],
     ],
     ['drains when EC2 takes it back', view([machine('m1')], interrupted(machine('m1'))), ['drain m1']],
+    [
+      'drains when its agent says so first, also if it was leaving for another reason',
+      view([machine('m1'), machine('m2', { state: 'draining' })], {
+        hosts: [hostOfMachine(machine('m1'), { interrupted: true }), hostOfMachine(machine('m2'), { interrupted: true, open: false })],
+        held: [held('h-m2', 1)],
+      }),
+      ['drain m1', 'drain m2'],
+    ],
     ['ends when it is drained', view([machine('m1', { state: 'draining' })]), ['end m1']],
     ['drains on while it has tasks', view([machine('m1', { state: 'draining' })], { held: [held('h-m1', 1)] }), []],
     ['is told once that it ends', view([machine('m1', { state: 'ending', endingSinceMs: ago(59) })]), []],

@@ -226,6 +226,7 @@ describe('a pool', () => {
     await counts({ running: 1 });
     const [instance] = server.cloud.alive;
     expect(instance?.spot).toBe(true);
+    expect(instance?.userData).toContain("export BERTH_EC2_METADATA_URL='http://169.254.169.254'\n");
     (instance as CloudInstance).interrupted = true;
     const [draining] = await eventually(async () => ((await inState('draining')).length > 0 ? inState('draining') : null));
     expect(draining).toMatchObject({ instanceId: instance?.id, endReason: 'EC2 takes it back in two minutes' });
