@@ -59,7 +59,7 @@ export async function bootMachine(options: MachineOptions): Promise<Machine> {
     const deadline = Date.now() + bootTimeoutMs;
     while (!(await shell?.open())) {
       const said = await consoleText();
-      const hopeless = qemu?.exitCode !== null || Date.now() > deadline || said.includes('Kernel panic');
+      const hopeless = qemu?.exitCode !== null || qemu.signalCode !== null || Date.now() > deadline || said.includes('Kernel panic');
       if (hopeless) throw new Error(`The virtual machine did not come up.\n${lastLines(said, 40)}`);
       await sleep(pauseMs);
     }
@@ -102,12 +102,22 @@ async function makePayloadDisk(directory: string, payload: MachineOptions['paylo
   await rm(stage, { recursive: true });
 }
 
+/**
+ * A machine that is virtual itself refuses a guest the registers that tell of its processor's faults, and may have a
+ * /dev/kvm that starts guests and does not carry them: BERTH_VM_ACCELERATOR=tcg goes without.
+ */
+function accelerator(): string[] {
+  return existsSync('/dev/kvm') && process.env.BERTH_VM_ACCELERATOR !== 'tcg'
+    ? ['-accel', 'kvm', '-cpu', 'max,arch-capabilities=off']
+    : ['-accel', 'tcg,thread=multi', '-cpu', 'max'];
+}
+
 /** setpriv has the kernel end it with this process, however that ends. */
 function startQemu(image: string, directory: string, sshPort: number): ChildProcess {
   const disk = (file: string, more: string) => ['-drive', `file=${file},format=raw,if=virtio,${more}`];
   const args = [
     ['--pdeathsig', 'KILL', 'qemu-system-x86_64', '-nodefaults', '-no-user-config', '-display', 'none'],
-    ['-machine', 'q35', '-accel', existsSync('/dev/kvm') ? 'kvm' : 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', String(memoryMiB)],
+    ['-machine', 'q35', ...accelerator(), '-smp', '2', '-m', String(memoryMiB)],
     ['-kernel', join(image, 'vmlinuz'), '-initrd', join(image, 'initramfs')],
     ['-append', kernelCommandLine],
     ['-serial', `file:${join(directory, 'console')}`],
