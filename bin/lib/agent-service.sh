@@ -50,6 +50,7 @@ has_systemd() { [[ -d /run/systemd/system ]]; }
 unit_file() { echo "/etc/systemd/system/$(service_name).service"; }
 
 start_agent() {
+  local first
   if has_systemd; then
     write_unit
     systemctl daemon-reload
@@ -63,10 +64,15 @@ start_agent() {
   stop_agent
   setsid "$root/bin/lib/keep-agent" "$data" "$root" >>"$data/agent.log" 2>&1 </dev/null &
   echo $! >"$data/agent.pid"
+  sleep 1
+  # One that can't run is started again and again.
+  first=$(children_of "$(<"$data/agent.pid")")
   sleep 2
-  kill -0 "$(<"$data/agent.pid")" 2>/dev/null || fail "the agent does not start. See $data/agent.log"
+  [[ -n $first && $(children_of "$(<"$data/agent.pid")") == "$first" ]] || { stop_agent; fail "the agent does not start. See $data/agent.log"; }
   say "  There is no systemd here: the agent runs in the background until the machine restarts. Log: $data/agent.log"
 }
+
+children_of() { cat "/proc/$1/task/$1/children" 2>/dev/null || true; }
 
 # KillMode=process: containers and what keeps them outlive the agent.
 write_unit() {

@@ -78,13 +78,14 @@ describe('a fleet of simulated agents', () => {
 
   it('gives an agent what its definition says, the image pinned', async () => {
     plane = await startControlPlane(inject('databaseUrl'));
-    const agent = await addAgent();
     const world = await newWorld(plane.db);
+    // There is no host for it yet.
     const [id = '' as TaskId] = await addTasks(plane.db, world, 1);
     await plane.db.query('UPDATE tasks SET overrides = $2 WHERE id = $1', [
       id,
       JSON.stringify({ containers: [{ name: 'main', command: ['sleep', '3600'], environment: { MORE: 'x' } }] }),
     ]);
+    const agent = await addAgent();
     plane.app.get(SignalBus).send('pending', null);
     await counts({ running: 1 });
     const digest = `sha256:${'0'.repeat(64)}`;
