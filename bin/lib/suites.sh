@@ -51,7 +51,7 @@ start_postgres() {
 run_vitest() {
   local results=$workspace/results-$SECONDS-$RANDOM started=$SECONDS
   printf '\n— %s\n' "$1"
-  (cd "$root" && BERTH_TEST_RESULTS=$results node node_modules/vitest/vitest.mjs run --project "$2" \
+  (cd "$root" && BERTH_TEST_RESULTS=$results node node_modules/vitest/vitest.mjs run --project "$2" --maxWorkers=100% \
     --reporter=default --reporter=./test/support/suite-reporter.ts </dev/null) || note_failure "$results" "$1"
   [[ -f $results ]] || note_failure "$results" "$1"
   printf 'took %s: %d s\n' "$1" $((SECONDS - started)) >>"$results"

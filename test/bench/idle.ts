@@ -12,6 +12,8 @@ import { round } from './statistics.js';
 /** After so long nothing of the start is going on any more. */
 const settleMs = 10_000;
 const measuredMs = 30_000;
+/** So that as many fit as are asked for. */
+const ephemeralStorageMiB = 64;
 const startedWithinMs = 180_000;
 /** Of /proc/<pid>/stat, whatever the kernel's own ticks are (proc(5), USER_HZ). */
 const ticksPerSecond = 100;
@@ -22,7 +24,8 @@ type Program = keyof typeof programs;
 export async function benchIdle(berth: Berth, options: BenchOptions): Promise<void> {
   const { runs, image, cpuMillis, memoryMiB } = options;
   const container = { name: 'main', image, command: ['sleep', '3600'] };
-  const tasks = await berth.runTasks({ definition: { family: 'bench-idle', cpuMillis, memoryMiB, containers: [container] }, count: runs });
+  const definition = { family: 'bench-idle', ephemeralStorageMiB };
+  const tasks = await berth.runTasks({ definition: { ...definition, cpuMillis, memoryMiB, containers: [container] }, count: runs });
   try {
     await untilAllRun(berth, tasks);
     await sleep(settleMs);
