@@ -18,7 +18,7 @@ const startedWithinMs = 180_000;
 /** Of /proc/<pid>/stat, whatever the kernel's own ticks are (proc(5), USER_HZ). */
 const ticksPerSecond = 100;
 
-const programs = { agent: /agent\/(dist|src)\/main\.[jt]s/, keeper: /keeper\/main\.[jt]s/ } as const;
+const programs = { agent: /agent\/(bin\/\.\.\/)?(dist|src)\/main\.[jt]s/, keeper: /keeper\/main\.[jt]s/ } as const;
 type Program = keyof typeof programs;
 
 export async function benchIdle(berth: Berth, options: BenchOptions): Promise<void> {
