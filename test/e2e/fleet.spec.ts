@@ -109,6 +109,8 @@ describe('a pool', () => {
     await eventually(async () => (await inState('joined')).length === 1);
     const ids = await run(10);
     await counts({ running: 10 });
+    // A machine has joined when the fleet's next look sees it, a moment after its first task may run.
+    await eventually(async () => (await inState('joined')).length === 5);
     expect((await call<Pool>('GET', '/v1/pools/main')).body).toMatchObject({ machines: { joined: 5 }, hourlyPrice: '0.5000' });
     expect(server.cloud.alive).toHaveLength(5);
     const hosts: { zone: string; pool: string; tasks: number }[] = await plane.db.query(

@@ -3,7 +3,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import type { TaskId } from '@berth/contract';
 import { giveUp, type ObserveHost, observeContainer } from './observe.js';
-import { isAlive } from './processes.js';
+import { isAlive, type ProcessId } from './processes.js';
 import { readRecord, type StartRecord } from './records.js';
 import type { RuntimeListeners } from './runtime.js';
 
@@ -19,8 +19,16 @@ const sweepMs = 2000;
 /** How long a monitor may take to write down the end of a container that has no process any more. */
 const monitorGraceMs = 15_000;
 
+interface Watched {
+  readonly taskId: TaskId;
+  readonly container: string;
+  /** How it was started; null until that is on disk. It stays the same until the container is forgotten. */
+  record: StartRecord | null;
+  deadSinceMs: number | null;
+}
+
 export function watchExits(host: ObserveHost, listeners: RuntimeListeners): ExitWatch {
-  const watched = new Map<string, { taskId: TaskId; container: string; deadSinceMs: number | null }>();
+  const watched = new Map<string, Watched>();
 
   const look = (id: string) => {
     const entry = watched.get(id);
@@ -32,7 +40,15 @@ export function watchExits(host: ObserveHost, listeners: RuntimeListeners): Exit
   };
 
   const sweep = () => {
+    const isMonitorAlive = askedOnce();
     for (const [id, entry] of watched) {
+      entry.record ??= readRecord<StartRecord>(host.paths.container(entry.taskId, entry.container).record);
+      const { record } = entry;
+      // Most containers, most of the time: one file to read for each.
+      if (record && isMonitorAlive(record.monitor) && isAlive(record.process)) {
+        entry.deadSinceMs = null;
+        continue;
+      }
       look(id);
       if (!watched.has(id) || !isStuck(host, entry)) continue;
       watched.delete(id);
@@ -55,7 +71,7 @@ export function watchExits(host: ObserveHost, listeners: RuntimeListeners): Exit
   return {
     add: (taskId, container) => {
       const { id } = host.paths.container(taskId, container);
-      watched.set(id, { taskId, container, deadSinceMs: null });
+      watched.set(id, { taskId, container, record: null, deadSinceMs: null });
       // It may have ended before we began to watch.
       look(id);
     },
@@ -70,12 +86,22 @@ export function watchExits(host: ObserveHost, listeners: RuntimeListeners): Exit
   };
 }
 
-function isStuck(host: ObserveHost, entry: { taskId: TaskId; container: string; deadSinceMs: number | null }): boolean {
-  const record = readRecord<StartRecord>(host.paths.container(entry.taskId, entry.container).record);
-  if (!record || isAlive(record.process)) {
+function isStuck(host: ObserveHost, entry: Watched): boolean {
+  if (!entry.record || isAlive(entry.record.process)) {
     entry.deadSinceMs = null;
     return false;
   }
   entry.deadSinceMs ??= host.clock.now();
   return host.clock.now() - entry.deadSinceMs > monitorGraceMs;
+}
+
+/** All containers of a host have the same monitor. */
+function askedOnce(): (id: ProcessId) => boolean {
+  const answers = new Map<string, boolean>();
+  return (id) => {
+    const key = `${id.pid} ${id.startTicks}`;
+    const answer = answers.get(key) ?? isAlive(id);
+    answers.set(key, answer);
+    return answer;
+  };
 }
