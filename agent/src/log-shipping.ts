@@ -1,5 +1,6 @@
 // Brings the logs of ended tasks into the log store, through the gateway: each chunk, then the list of all. What the
 // gateway did not answer is sent again, also by the next life of the agent; chunks that are there already do no harm.
+import { Agent } from 'node:https';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { agentPaths, type LogChunkInfo, logPath, type TaskId } from '@berth/contract';
@@ -22,6 +23,8 @@ export interface LogShipping {
   close(): Promise<void>;
 }
 
+type Post = (path: string, body: object | Buffer) => Promise<unknown>;
+
 const compress = promisify(gzip);
 const everyMs = 5_000;
 /** The gateway does not know the task, or keeps no logs: it may be another one later. */
@@ -34,12 +37,13 @@ export function startLogShipping({ gatewayUrl, logs, state, log, identity }: Opt
   let closed = false;
   let working: Promise<void> | null = null;
 
-  const post = (path: string, body: object | Buffer) => {
+  const posting = (agent: Agent): Post => {
     const { key, certificate, authority } = identity();
-    return postToGateway(gatewayUrl, agentPaths.logs + path, body, { key, cert: certificate, ca: authority }, { timeoutMs: uploadMs });
+    const credentials = { key, cert: certificate, ca: authority };
+    return (path, body) => postToGateway(gatewayUrl, agentPaths.logs + path, body, credentials, { timeoutMs: uploadMs, agent });
   };
 
-  async function ship(taskId: TaskId): Promise<void> {
+  async function ship(taskId: TaskId, post: Post): Promise<void> {
     const chunks: LogChunkInfo[] = [];
     for (const { data, ...chunk } of logs.chunks(taskId)) {
       if (closed) return;
@@ -55,10 +59,23 @@ export function startLogShipping({ gatewayUrl, logs, state, log, identity }: Opt
     const waits = (taskId: TaskId) => (refusedUntil.get(taskId) ?? 0) > performance.now();
     const taskIds = logs.list();
     for (const taskId of refusedUntil.keys()) if (!taskIds.includes(taskId)) refusedUntil.delete(taskId);
-    for (const taskId of taskIds.filter((id) => ended(id) && !waits(id))) {
+    // One connection for all of them.
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    try {
+      await shipEach(
+        taskIds.filter((id) => ended(id) && !waits(id)),
+        posting(agent),
+      );
+    } finally {
+      agent.destroy();
+    }
+  }
+
+  async function shipEach(taskIds: readonly TaskId[], post: Post): Promise<void> {
+    for (const taskId of taskIds) {
       if (closed) return;
       try {
-        await ship(taskId);
+        await ship(taskId, post);
       } catch (error) {
         if (!(error instanceof GatewayRefused)) throw error;
         refusedUntil.set(taskId, performance.now() + refusedAgainMs);

@@ -10,8 +10,8 @@ import { printResult, printTable } from './report.js';
 import { round } from './statistics.js';
 
 /** After so long nothing of the start is going on any more. */
-const settleMs = 10_000;
-const measuredMs = 30_000;
+const settleMs = 20_000;
+const measuredMs = 60_000;
 /** So that as many fit as are asked for. */
 const ephemeralStorageMiB = 64;
 const startedWithinMs = 180_000;

@@ -20,7 +20,7 @@ const batchSize = 8;
 /** Fewer than so many ready are made more at once; up to the pool's size, when none was taken for a while. */
 const reserve = 8;
 const quietMs = 500;
-const manyReleased = 32;
+const manyReleased = 256;
 const retryDelayMs = 1000;
 
 interface Waiter {

@@ -11,13 +11,13 @@ export interface ProcessId {
 /** The process that has this pid now, or null if there is none (a zombie counts as none). */
 export function processOf(pid: number): ProcessId | null {
   try {
-    return parseStat(pid, readFileSync(`/proc/${pid}/stat`, 'latin1'));
+    return parseStat(pid, readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return null;
   }
 }
 
-/** The second field, the program's name, may hold anything: what counts begins after its last parenthesis. */
+/** The second field, the program's name, may hold anything, and not only UTF-8: what counts begins after its last parenthesis. */
 export function parseStat(pid: number, stat: string): ProcessId | null {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const startTicks = Number(fields[19]);
