@@ -180,6 +180,15 @@ describe('a terminal', () => {
     expect(stdout.replaceAll('\r', '')).toBe('/dev/pts/0\nterminal\nxterm\nerror\n');
     expect(await said('test -t 1 || echo none')).toBe('none\n');
   });
+
+  it('is read to its very end', async () => {
+    const script =
+      'i=0; while [ $i -lt 5000 ]; do echo "line $i of some length, so that it is more than one read"; i=$((i+1)); done; echo end';
+    for (let turn = 0; turn < 5; turn++) {
+      const { stdout } = await runToEnd(host, sh(script, { tty: true }));
+      expect(stdout.replaceAll('\r', '').slice(-70)).toMatch(/\nline 4999 of some length, so that it is more than one read\nend\n$/);
+    }
+  });
 });
 
 describe('the end', () => {

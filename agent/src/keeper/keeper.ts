@@ -3,9 +3,10 @@
 import { closeSync, openSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { basename } from 'node:path';
-import { ReadStream } from 'node:tty';
+import type { ReadStream } from 'node:tty';
 import { descendantsOf, signalProcess } from '../runtime/processes.js';
 import { makePipe, spawnProgram, waitAny } from '../runtime/spawn.js';
+import { readTerminal } from '../runtime/terminal-reader.js';
 import { receiveConsole } from './console.js';
 import { ContainerLog, type Stream } from './container-log.js';
 import type { CreateRequest } from './protocol.js';
@@ -120,14 +121,12 @@ export function createKeeper(sealed: SealedPrograms): Keeper {
 
   const readConsole = (container: string, fd: number) => {
     const one = kept.get(container);
-    const socket = new ReadStream(fd);
-    // EIO is how a terminal says that nobody has it open any more.
-    socket.on('error', () => socket.destroy());
-    if (!one) return socket.destroy();
-    one.outputs.push({ socket, closed: new Promise((resolve) => socket.once('close', () => resolve())) });
-    socket.on('data', (data: Buffer) => {
-      if (kept.get(container) === one) one.log.write('stdout', data, new Date());
+    const { socket, ended } = readTerminal(fd, (data) => {
+      if (one && kept.get(container) === one) one.log.write('stdout', data, new Date());
+      return true;
     });
+    if (!one) return socket.destroy();
+    one.outputs.push({ socket, closed: ended });
   };
 
   const reap = () => {

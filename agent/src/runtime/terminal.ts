@@ -3,10 +3,10 @@
 import { rmSync } from 'node:fs';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ReadStream } from 'node:tty';
 import { type DescriptorSocket, descriptorSocket } from './descriptor-socket.js';
 import type { TerminalSize } from './exec-spec.js';
 import { ioctl } from './syscalls.js';
+import { readTerminal } from './terminal-reader.js';
 
 /** asm-generic/ioctls.h: TIOCSWINSZ. */
 const setSize = 0x5414;
@@ -63,12 +63,10 @@ async function received(socket: DescriptorSocket, ended: Promise<unknown>): Prom
 }
 
 function terminalOn(master: number): Terminal {
-  const socket = new ReadStream(master);
   const output = new PassThrough();
-  socket.pipe(output);
-  // EIO is how the kernel says that the other side is closed and everything was read.
-  socket.on('error', () => output.end());
-  socket.on('close', () => output.end());
+  const { socket, ended } = readTerminal(master, (data) => output.write(data));
+  output.on('drain', () => socket.resume());
+  void ended.then(() => output.end());
   return {
     input: socket as unknown as Writable,
     output,
