@@ -227,3 +227,30 @@ describe('after the tasks of a host with cgroup v2', () => {
     expect(left.trim()).toBe('');
   });
 });
+
+describe('bin/join where there is systemd', () => {
+  const options = ['--name second', '--instance second', '--data /var/lib/berth-second'];
+  const settings = { BERTH_AGENT_SUBNET: '10.99.0.0/24', BERTH_AGENT_UID_BASE: '1840000000', BERTH_AGENT_POOL_SIZE: '1' };
+  const pid = async () => Number(await berth.machine.must('systemctl show --property=MainPID --value berth-agent-second'));
+  const active = () => until(async () => (await berth.host('second'))?.state === 'active');
+
+  it('makes the agent a service that begins with the machine', async () => {
+    const said = await berth.join([...options, ...Object.entries(settings).map(([name, value]) => `--set ${name}=${value}`)]);
+    expect(said).toContain('The agent runs as the service berth-agent-second');
+    await active();
+    expect((await berth.machine.must('systemctl is-enabled berth-agent-second')).trim()).toBe('enabled');
+  });
+
+  it('has systemd start it again when it dies', async () => {
+    const first = await pid();
+    await berth.machine.must('systemctl kill --kill-whom=main --signal=SIGKILL berth-agent-second');
+    await until(async () => ![0, first].includes(await pid()));
+    await active();
+  });
+
+  it('takes the service away with --leave', async () => {
+    await berth.machine.must('/berth/bin/join --leave --data /var/lib/berth-second');
+    expect(await berth.machine.must('ls /etc/systemd/system/berth-agent-second.service 2>&1 || true')).toContain('No such file');
+    expect(await berth.machine.must('ls -d /var/lib/berth-second /run/second 2>/dev/null || true')).toBe('');
+  });
+});

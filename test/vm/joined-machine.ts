@@ -31,7 +31,10 @@ export interface JoinedMachine {
   requestStop(id: string): Promise<void>;
   /** What the tenant's request answers, whatever its status. */
   ask<T>(method: 'get' | 'post' | 'patch', path: string, body?: object): Promise<{ status: number; body: T }>;
-  host(): Promise<Host | undefined>;
+  /** The one of this name; the machine itself is `virtual`. */
+  host(name?: string): Promise<Host | undefined>;
+  /** Has the machine join once more, as another host, by bin/join. @param options of bin/join */
+  join(options: readonly string[]): Promise<string>;
   /** The first process of a task's container, as a pid of the machine. */
   pidOf(id: string): Promise<number>;
   startAgent(): Promise<void>;
@@ -110,9 +113,9 @@ function control(machine: Machine, api: Api, key: string, registryPort: number, 
       const found = await task(id);
       return states.includes(found.state) && found;
     });
-  const host = async () => {
+  const host = async (name = 'virtual') => {
     const { body } = await api.as(api.operatorKey).get('/v1/hosts').expect(200);
-    return (body as { items: Host[] }).items[0];
+    return (body as { items: Host[] }).items.find((one) => one.name === name);
   };
   return {
     machine,
@@ -135,6 +138,11 @@ function control(machine: Machine, api: Api, key: string, registryPort: number, 
       return { status: answer.status, body: answer.body };
     },
     host,
+    join: async (options) => {
+      const { body } = await api.as(api.operatorKey).post('/v1/host-tokens').send({}).expect(201);
+      const { token, joinUrl } = body as { token: string; joinUrl: string };
+      return machine.must(`/berth/bin/join ${joinUrl} ${token} ${options.join(' ')}`);
+    },
     pidOf: async (id) => Number(await machine.must(`cat /run/berth/tasks/${id}/containers/main/pid`)),
     async startAgent() {
       const since = Date.now();

@@ -1,4 +1,4 @@
-// What a test run brings into the virtual machine: this checkout's built agent with the packages it needs, and the
+// What a test run brings into the virtual machine: this checkout's built agent with the packages it needs, bin/join, and the
 // Node that runs the tests. They are laid out as in the checkout, in a directory that becomes the machine's second disk.
 import { access, cp, mkdir, readFile, realpath, symlink } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -11,14 +11,13 @@ export async function writePayload(target: string): Promise<void> {
   await access(join(root, 'agent/dist/main.js')).catch(() => {
     throw new Error('The agent has not been built. Run: npm run build');
   });
-  await copy('agent/bin', target);
+  for (const own of ['agent/bin', 'bin/join', 'bin/lib.sh', 'bin/lib']) await copy(own, target);
   for (const workspace of workspaces) {
     for (const part of ['dist', 'package.json']) await copy(join(workspace, part), target);
   }
   for (const directory of await packagesOf(workspaces)) await copy(directory, target);
   await mkdir(join(target, 'node_modules/@berth'), { recursive: true });
   await symlink('../../contract', join(target, 'node_modules/@berth/contract'));
-  await mkdir(join(target, 'bin'));
   await cp(process.execPath, join(target, 'bin/node'));
 }
 
