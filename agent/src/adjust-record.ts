@@ -16,11 +16,11 @@ export function isAdjustEntry(entry: TaskEntry): entry is AdjustEntry {
 export function applyAdjustment(record: TaskRecord, entry: AdjustEntry): Applied {
   switch (entry.kind) {
     case 'adjust-wanted':
-      return { record: isNews(record, entry.wish) ? { ...record, wish: entry.wish } : record, closed: [] };
+      return { record: isNews(record, entry.wish) ? { ...record, wish: entry.wish } : record, closed: null };
     case 'adjusted':
       return settle(record, entry.adjusted, entry.atMs);
     case 'thawed':
-      return record.adjusted?.frozen ? settle(record, { ...record.adjusted, frozen: false }, entry.atMs) : { record, closed: [] };
+      return record.adjusted?.frozen ? settle(record, { ...record.adjusted, frozen: false }, entry.atMs) : { record, closed: null };
     default:
       return entry satisfies never;
   }
@@ -41,10 +41,10 @@ function isNews(record: TaskRecord, wish: TaskWish): boolean {
 
 function settle(record: TaskRecord, adjusted: Adjusted, atMs: number): Applied {
   const { spec } = record;
-  if (!spec) return { record, closed: [] };
+  if (!spec) return { record, closed: null };
   const { cpuMillis, memoryMiB, frozen } = adjusted;
   const isSame = spec.cpuMillis === cpuMillis && spec.memoryMiB === memoryMiB && isFrozen(record) === frozen;
   const { meter, closed } = isSame ? { meter: record.usage, closed: null } : cutUsage(record.usage, atMs);
   const next = { ...record, version: record.version + 1, adjusted, spec: { ...spec, cpuMillis, memoryMiB }, usage: meter };
-  return { record: next, closed: closed ? [closed] : [] };
+  return { record: next, closed };
 }

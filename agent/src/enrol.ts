@@ -10,6 +10,7 @@ import { assertCertifies, fingerprintOf, type Identity, type KeyRequest, newKeyR
 const timeoutMs = 15_000;
 /** Many hosts may come at once from one address; each takes its turn, up to so often. */
 const mostTurns = 30;
+const longestTurnMs = 15_000;
 
 interface EnrolOptions {
   /** wss://host:port */
@@ -89,7 +90,7 @@ async function certificateFrom(gatewayUrl: string, path: string, body: object, c
     } catch (error) {
       const waitSeconds = error instanceof GatewayRefused && error.status === 429 ? error.retryAfterSeconds : null;
       if (waitSeconds === null || turn === mostTurns) throw error;
-      await sleep(Math.min(waitSeconds, timeoutMs / 1000) * 1000);
+      await sleep(Math.min(waitSeconds * 1000, longestTurnMs));
     }
   }
 }

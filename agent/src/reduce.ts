@@ -73,8 +73,7 @@ function applyTaskEntry(state: AgentState, entry: TaskEntry): void {
   if (!record || record.state === 'stopped') return;
   const { record: next, closed } = applyToRecord(record, entry);
   if (next === record) return;
-  const [interval] = closed;
-  state.tasks.set(entry.taskId, interval ? withUsage(next, record, interval) : next);
+  state.tasks.set(entry.taskId, closed ? withUsage(next, record, closed) : next);
 }
 
 /** @param held as it was in the interval */

@@ -4,7 +4,7 @@ import { type ContainerSpec, stopCodes, type TaskId, type TaskSpec } from '@bert
 import { adjust, thaw } from './adjust.js';
 import type { Clock } from './clock.js';
 import type { TaskEntry } from './entries.js';
-import { type Journal, JournalFault } from './journal.js';
+import type { Journal, JournalFault } from './journal.js';
 import type { Step } from './plan.js';
 import { type Exit, type Runtime, StartWithdrawn, TaskStartError } from './runtime/runtime.js';
 
@@ -128,7 +128,9 @@ export async function execute(context: StepContext, step: Step): Promise<void> {
 async function letGo(context: StepContext, container: string, written: Promise<number>, isToStop: () => boolean): Promise<void> {
   const { taskId, spec, runtime, memory, note, noteExit } = context;
   const permit = async () => {
-    await written;
+    await written.catch((error: JournalFault) => {
+      throw new TaskStartError('HostRefused', error.message, { cause: error });
+    });
     if (isToStop()) throw new StartWithdrawn();
   };
   const { startedAtMs, timings } = await runtime.startContainer(spec, containerSpec(spec, container), permit);
@@ -154,7 +156,6 @@ function noteAbsent({ taskId, journal, clock, note, noteExit }: StepContext, con
 
 function startFailed(taskId: TaskId, atMs: number, error: unknown): TaskEntry {
   if (error instanceof TaskStartError) return { kind: 'start-failed', taskId, atMs, code: error.stopCode, reason: error.message };
-  if (error instanceof JournalFault) return { kind: 'start-failed', taskId, atMs, code: 'HostRefused', reason: error.message };
   const detail = error instanceof Error ? error.message : String(error);
   return { kind: 'start-failed', taskId, atMs, code: 'RuntimeFailed', reason: `${stopCodes.RuntimeFailed.meaning} ${detail}` };
 }

@@ -20,7 +20,7 @@ type Of<K extends LiveEntry['kind']> = Extract<LiveEntry, { kind: K }>;
 
 export interface Applied {
   readonly record: TaskRecord;
-  readonly closed: readonly UsageInterval[];
+  readonly closed: UsageInterval | null;
 }
 
 export function newRecord(spec: TaskSpec, atMs: number): TaskRecord {
@@ -67,12 +67,12 @@ export function declinedRecord({ taskId, atMs, code, reason }: Extract<TaskEntry
 export function applyToRecord(record: TaskRecord, entry: LiveEntry): Applied {
   if (entry.kind === 'usage-cut') {
     const { meter, closed } = cutUsage(record.usage, entry.atMs);
-    return closed ? { record: { ...record, usage: meter }, closed: [closed] } : { record, closed: [] };
+    return closed ? { record: { ...record, usage: meter }, closed } : { record, closed: null };
   }
-  if (entry.kind === 'egress-read') return { record: withEgress(record, entry.bytes), closed: [] };
+  if (entry.kind === 'egress-read') return { record: withEgress(record, entry.bytes), closed: null };
   if (isAdjustEntry(entry)) return applyAdjustment(record, entry);
   const changed = change(record, entry);
-  if (changed === record) return { record, closed: [] };
+  if (changed === record) return { record, closed: null };
   const told = entry.kind === 'stop-sent' || entry.kind === 'container-cleared' ? record.version : record.version + 1;
   const next = { ...changed, version: told };
   return entry.kind === 'prepared' ? withPull(next, entry) : settleUsage(record, next, entry.atMs);
@@ -229,18 +229,18 @@ function reach(record: TaskRecord, state: ReportedState, atMs: number): TaskReco
  * is told when nothing of it is left on the host.
  */
 function settleUsage(before: TaskRecord, record: TaskRecord, atMs: number): Applied {
-  if (!record.stop || record.usage.openFromMs === null || record.containers.some(isLive)) return { record, closed: [] };
+  if (!record.stop || record.usage.openFromMs === null || record.containers.some(isLive)) return { record, closed: null };
   const ends = record.containers.flatMap(({ finishedAtMs }) => finishedAtMs ?? []);
   const nothingRan = !before.stop && !before.containers.some(isLive);
   const ended = endUsage(record.usage, nothingRan ? Math.max(atMs, ...ends) : Math.max(...ends));
   const { meter, closed } = record.state === 'stopped' ? closeUsage(ended) : { meter: ended, closed: null };
-  return { record: { ...record, usage: meter }, closed: closed ? [closed] : [] };
+  return { record: { ...record, usage: meter }, closed };
 }
 
 function withPull(record: TaskRecord, { pulled }: Of<'prepared'>): Applied {
-  if (!pulled) return { record, closed: [] };
+  if (!pulled) return { record, closed: null };
   const { meter, closed } = pullUsage(record.usage, pulled.fromMs, pulled.untilMs);
-  return { record: { ...record, usage: meter }, closed: closed ? [closed] : [] };
+  return { record: { ...record, usage: meter }, closed };
 }
 
 /** A counter that is smaller than before has begun anew. */

@@ -1,12 +1,7 @@
 // Questions about hosts that several verbs ask, as the operator.
 import type { Host } from '@berth/contract';
-import { type Api, answer, connect } from './client.js';
-import { currentContext } from './config.js';
+import { type Api, answer } from './client.js';
 import { findHost } from './find-host.js';
-
-export function operatorApi(context: string | undefined): Api {
-  return connect(currentContext(context), { as: 'operator' });
-}
 
 /** The host that the user means. @throws Failure */
 export async function hostOf(api: Api, text: string): Promise<Host> {

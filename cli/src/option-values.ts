@@ -36,18 +36,19 @@ export function parseDuration(text: string): number | null {
 
 /** `--since`: a point in time, or how long ago. @returns an ISO instant in UTC. @throws Failure (usage) */
 export function sinceOption(text: string, nowMs: number, option = '--since'): string {
-  const back = parseDuration(text);
-  if (back !== null) return new Date(nowMs - back).toISOString();
-  const at = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(at) ? refuse(option, text, '10m, 2h or 2026-01-31T12:00:00Z') : new Date(at).toISOString();
+  return instantOption(text, nowMs, -1, option, '10m, 2h or 2026-01-31T12:00:00Z');
 }
 
 /** `--until`: a point in time, or how long from now. @returns an ISO instant in UTC. @throws Failure (usage) */
 export function untilOption(text: string, nowMs: number, option = '--until'): string {
-  const ahead = parseDuration(text);
-  if (ahead !== null) return new Date(nowMs + ahead).toISOString();
+  return instantOption(text, nowMs, 1, option, '365d or 2027-01-31T12:00:00Z');
+}
+
+function instantOption(text: string, nowMs: number, direction: 1 | -1, option: string, examples: string): string {
+  const away = parseDuration(text);
+  if (away !== null) return new Date(nowMs + direction * away).toISOString();
   const at = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(at) ? refuse(option, text, '365d or 2027-01-31T12:00:00Z') : new Date(at).toISOString();
+  return Number.isNaN(at) ? refuse(option, text, examples) : new Date(at).toISOString();
 }
 
 /** Collects `key=value` for an option that may be given again and again. @throws Failure (usage) */

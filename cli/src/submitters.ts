@@ -1,11 +1,12 @@
 // Who submits tasks, as people call them: users by e-mail address, API keys by name.
-import { limits } from '@berth/contract';
-import { answer, type connect } from './client.js';
+import { isId } from '@berth/contract';
+import { allPages } from './all-pages.js';
+import { type Api, answer } from './client.js';
 import { usage } from './failure.js';
 
 /** @param text an e-mail address, the name of an API key, or the id of either. @returns the id. @throws Failure (usage) */
-export async function submitterIdOf(api: ReturnType<typeof connect>, text: string): Promise<string> {
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)) return text;
+export async function submitterIdOf(api: Api, text: string): Promise<string> {
+  if (isId(text)) return text;
   const found = text.includes('@') ? await usersNamed(api, text) : await keysNamed(api, text);
   if (found.length === 1 && found[0] !== undefined) return found[0];
   throw usage(
@@ -14,13 +15,13 @@ export async function submitterIdOf(api: ReturnType<typeof connect>, text: strin
   );
 }
 
-async function usersNamed(api: ReturnType<typeof connect>, email: string): Promise<string[]> {
-  const { items } = await answer(api.GET('/v1/users', { params: { query: { limit: limits.page.max } } }));
-  return items.filter((user) => user.email === email.toLowerCase()).map(({ id }) => id);
+async function usersNamed(api: Api, email: string): Promise<string[]> {
+  const users = await allPages((query) => answer(api.GET('/v1/users', { params: { query } })));
+  return users.filter((user) => user.email === email.toLowerCase()).map(({ id }) => id);
 }
 
 /** Costs are kept under the first of those that took each other's place. */
-async function keysNamed(api: ReturnType<typeof connect>, name: string): Promise<string[]> {
-  const { items } = await answer(api.GET('/v1/api-keys', { params: { query: { limit: limits.page.max } } }));
-  return items.filter((key) => key.name === name && key.rotatedFrom === null).map(({ id }) => id);
+async function keysNamed(api: Api, name: string): Promise<string[]> {
+  const keys = await allPages((query) => answer(api.GET('/v1/api-keys', { params: { query } })));
+  return keys.filter((key) => key.name === name && key.rotatedFrom === null).map(({ id }) => id);
 }

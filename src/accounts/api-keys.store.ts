@@ -43,9 +43,9 @@ export interface SealedSecret {
 const columns = 'id, name, role, scopes, prefix, access_key_id, created_at, expires_at, last_used_at, rotated_from, revoked_at';
 const isValid = 'k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())';
 const callerColumns = `k.id, k.tenant_id, k.role, k.scopes, k.name, k.expires_at,
-  (WITH RECURSIVE before AS (
+  CASE WHEN k.rotated_from IS NULL THEN k.id ELSE (WITH RECURSIVE before AS (
      SELECT k.id, k.rotated_from UNION ALL SELECT o.id, o.rotated_from FROM api_keys o JOIN before b ON o.id = b.rotated_from
-   ) SELECT id FROM before WHERE rotated_from IS NULL) AS first_id,
+   ) SELECT id FROM before WHERE rotated_from IS NULL) END AS first_id,
   (SELECT allowed::int FROM quotas q WHERE (q.tenant_id = k.tenant_id OR q.tenant_id IS NULL) AND q.name = 'requestsPerSecond'
    ORDER BY q.tenant_id NULLS LAST LIMIT 1) AS requests_per_second`;
 

@@ -2,14 +2,7 @@
 // sake. Each would else spend what the other has just spent. Within this process is enough: only the leader does either, and
 // its statements are over before another can lead (`leaseGuard`).
 import { Injectable } from '@nestjs/common';
+import { OneAtATime } from '../one-at-a-time.js';
 
 @Injectable()
-export class DisruptionGate {
-  private last: Promise<unknown> = Promise.resolve();
-
-  exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.last.then(work);
-    this.last = result.catch(() => {});
-    return result;
-  }
-}
+export class DisruptionGate extends OneAtATime {}

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { Histogram } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { LOGGER } from '../db/db.module.js';
+import { OneAtATime } from '../one-at-a-time.js';
 import { readEvictionsAllowed } from './disruption.store.js';
 import { type Frontier, readFleet, readFleetChanges } from './fleet-changes.store.js';
 import { FleetModel } from './fleet-model.js';
@@ -22,7 +23,7 @@ export class LiveEngine {
   private frontier: Frontier = '0';
   private loadedAtMs = 0;
   private readonly images = new HostImages();
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly turns = new OneAtATime();
 
   constructor(
     @Inject(DataSource) private readonly db: DataSource,
@@ -34,12 +35,12 @@ export class LiveEngine {
    * changes meanwhile; it must leave the model as it found it.
    */
   async read<T>(look: (model: FleetModel) => T): Promise<T> {
-    return this.exclusive(async () => look(await this.upToDate(null)));
+    return this.turns.exclusive(async () => look(await this.upToDate(null)));
   }
 
   /** The same, and what `look` tries may evict tasks as far as their disruption budgets allow it now. */
   async readEvicting<T>(look: (model: FleetModel) => T): Promise<T> {
-    return this.exclusive(async () => {
+    return this.turns.exclusive(async () => {
       const model = await this.upToDate(null);
       return model.allowances.during(await readEvictionsAllowed(this.db, model.allowances.groups), () => look(model));
     });
@@ -47,7 +48,7 @@ export class LiveEngine {
 
   /** The same for who may change it, and wait in between: nobody else gets at the model before `work` is done. */
   async change<T>(ownEpoch: number, work: (model: FleetModel) => Promise<T>): Promise<T> {
-    return this.exclusive(async () => {
+    return this.turns.exclusive(async () => {
       try {
         return await work(await this.upToDate(ownEpoch));
       } catch (error) {
@@ -89,12 +90,6 @@ export class LiveEngine {
     const seconds = endTimer();
     this.logger.info({ hosts: model.hosts.size, tasks: model.heldCount, pending: model.pending.size, seconds }, 'the fleet was read');
     return model;
-  }
-
-  private exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.last.then(work);
-    this.last = result.catch(() => {});
-    return result;
   }
 }
 

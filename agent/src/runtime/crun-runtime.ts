@@ -32,7 +32,7 @@ import { sandboxPool } from './pool.js';
 import { containersOf, namesIn, readRecord, type SandboxRecord, writeRecord } from './records.js';
 import { resizeGroup } from './resize.js';
 import { ownCeilings } from './rlimits.js';
-import { type Prepared, type Runtime, type RuntimeListeners, type Started, TaskStartError } from './runtime.js';
+import { type Prepared, type Runtime, type RuntimeListeners, type Started, StartWithdrawn, TaskStartError } from './runtime.js';
 import { sandboxMaker } from './sandbox.js';
 import { seccompProfile } from './seccomp.js';
 import { usesSecrets } from './secret-use.js';
@@ -196,9 +196,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
         address: sandbox.address,
         mayRun: async () => {
           await networks.settled(sandbox.slot);
-          await permit().catch((cause) => {
-            throw new NotPermitted(cause);
-          });
+          await permit();
         },
         secrets: usesSecrets(container) ? vault.of(task.taskId) : {},
       };
@@ -209,7 +207,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
         return { ...result, timings: { wait: waited, ...result.timings } };
       } catch (error) {
         await removeContainer(cleaning, task.taskId, container.name);
-        throw error instanceof NotPermitted ? error.cause : asStartError(error, container);
+        throw asStartError(error, container);
       }
     });
     exits?.add(task.taskId, container.name);
@@ -299,15 +297,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   };
 }
 
-/** The reason, whatever it is, belongs to whoever was asked. */
-class NotPermitted extends Error {
-  constructor(override readonly cause: unknown) {
-    super();
-  }
-}
-
-function asStartError(error: unknown, container: ContainerSpec): TaskStartError {
-  if (error instanceof TaskStartError) return error;
+function asStartError(error: unknown, container: ContainerSpec): TaskStartError | StartWithdrawn {
+  if (error instanceof TaskStartError || error instanceof StartWithdrawn) return error;
   const message = `The container ${container.name} could not be made: ${(error as Error).message}`;
   return new TaskStartError('RuntimeFailed', message, { cause: error });
 }

@@ -1,6 +1,6 @@
 // Which NVIDIA GPUs the machine has. Where their driver is loaded it names them; else the PCI bus does, by number.
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { namesIn, readOrEmpty } from './records.js';
 
 const nvidia = '0x10de';
 /** Display controllers: with a screen's output, and without. */
@@ -8,7 +8,7 @@ const displays = ['0x0300', '0x0302'];
 
 /** @param root of the file system, for tests. @returns a model for each GPU; at best the name that people know it by. */
 export function findGpus(root = '/'): string[] {
-  const named = entries(join(root, 'proc/driver/nvidia/gpus')).flatMap((gpu) => modelIn(textOf(join(gpu, 'information'))) ?? []);
+  const named = entries(join(root, 'proc/driver/nvidia/gpus')).flatMap((gpu) => modelIn(readOrEmpty(join(gpu, 'information'))) ?? []);
   return named.length > 0 ? named : entries(join(root, 'sys/bus/pci/devices')).flatMap((device) => pciModel(device) ?? []);
 }
 
@@ -33,26 +33,14 @@ export function modelIn(information: string): string | null {
 }
 
 function pciModel(device: string): string | null {
-  const of = (file: string) => textOf(join(device, file)).trim().toLowerCase();
+  const of = (file: string) => readOrEmpty(join(device, file)).trim().toLowerCase();
   if (of('vendor') !== nvidia || !displays.some((kind) => of('class').startsWith(kind))) return null;
   const id = /^0x([0-9a-f]{4})$/.exec(of('device'))?.[1];
   return id ? `pci-${id}` : null;
 }
 
 function entries(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-      .sort()
-      .map((name) => join(directory, name));
-  } catch {
-    return [];
-  }
-}
-
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').slice(0, 4096);
-  } catch {
-    return '';
-  }
+  return namesIn(directory)
+    .sort()
+    .map((name) => join(directory, name));
 }

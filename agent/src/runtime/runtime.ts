@@ -107,8 +107,8 @@ export interface Runtime {
    */
   keepSecrets(taskId: TaskId, values: SecretValues): void;
   /**
-   * Creates a container and, when `permit` resolves, lets it go. Throws TaskStartError, or what `permit` rejects with; then
-   * the container is `absent`, and has not run.
+   * Creates a container and, when `permit` resolves, lets it go. Throws TaskStartError, or the StartWithdrawn that `permit`
+   * rejects with; then the container is `absent`, and has not run.
    */
   startContainer(spec: TaskSpec, container: ContainerSpec, permit: () => Promise<void>): Promise<Started>;
   /** The signal to stop this container with, by definition or image, and its delivery. Nothing happens if it has ended. */

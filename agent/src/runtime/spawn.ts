@@ -21,7 +21,7 @@ const waitCall = libc.func('int waitpid(int pid, _Out_ int *status, int options)
 const pipeCall = libc.func('int pipe2(_Out_ int *ends, int flags)');
 const controlCall = libc.func('int prctl(int option, ulong a, ulong b, ulong c, ulong d)');
 const memoryFileCall = libc.func('int memfd_create(const char *name, uint flags)');
-const sealCall = libc.func('int fcntl(int fd, int command, int seals)');
+const fcntlCall = libc.func('int fcntl(int fd, int command, int argument)');
 koffi.struct('iovec', { base: 'void *', len: 'size_t' });
 koffi.struct('msghdr', {
   name: 'void *',
@@ -103,6 +103,12 @@ export function makePipe(): { readonly readEnd: number; readonly writeEnd: numbe
   return { readEnd: ends[0], writeEnd: ends[1] };
 }
 
+/** Another descriptor of the same open file, closed on exec. The caller closes it. @throws SyscallError. */
+export function duplicate(fd: number): number {
+  const duplicateCloseOnExec = 1030;
+  return check('fcntl', fcntlCall(fd, duplicateCloseOnExec, 0), `descriptor ${fd}`);
+}
+
 /** Descendants whose parent ends become children of this process, in place of the host's init. */
 export function becomeSubreaper(): void {
   const setChildSubreaper = 36;
@@ -121,7 +127,7 @@ export function sealedCopy(program: string): number {
   try {
     const content = readFileSync(program);
     for (let written = 0; written < content.length; ) written += writeSync(fd, content, written);
-    check('fcntl', sealCall(fd, addSeals, allSeals), program);
+    check('fcntl', fcntlCall(fd, addSeals, allSeals), program);
     return fd;
   } catch (error) {
     closeSync(fd);

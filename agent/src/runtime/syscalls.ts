@@ -14,7 +14,6 @@ const setnsCall = libc.func('setns', 'int', ['int', 'int']);
 const socketCall = libc.func('socket', 'int', ['int', 'int', 'int']);
 const ioctlCall = libc.func('ioctl', 'int', ['int', 'ulong', 'void *']);
 const lseekCall = libc.func('lseek', 'int64', ['int', 'int64', 'int']);
-const fcntlCall = libc.func('int fcntl(int fd, int command, int argument)');
 const pidfdOpenCall = libc.func('syscall', 'long', ['long', 'int', 'uint']);
 const pidfdSignalCall = libc.func('syscall', 'long', ['long', 'int', 'int', 'void *', 'uint']);
 
@@ -130,12 +129,6 @@ export function openInRoot(rootFd: number, path: string): number | null {
   const error = new SyscallError('openat2', koffi.errno(), path);
   if (['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(error.code)) return null;
   throw error;
-}
-
-/** Another descriptor of the same open file, closed on exec. The caller closes it. */
-export function duplicate(fd: number): number {
-  const duplicateCloseOnExec = 1030;
-  return check('fcntl', fcntlCall(fd, duplicateCloseOnExec, 0), `descriptor ${fd}`);
 }
 
 /**

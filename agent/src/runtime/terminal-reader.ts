@@ -3,7 +3,7 @@
 // of our own. Nor is anything kept in Node's buffer, which goes with an error.
 import { closeSync, readSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
-import { duplicate } from './syscalls.js';
+import { duplicate } from './spawn.js';
 
 const readBytes = 64 * 1024;
 

@@ -2,12 +2,12 @@
 import type { BillingDetails } from '@berth/contract';
 import { limits } from '@berth/contract';
 import type { Command } from 'commander';
-import { answer, connect } from '../client.js';
-import { currentContext } from '../config.js';
+import { answer } from '../client.js';
 import { Failure } from '../failure.js';
 import { money, sheet, table } from '../format.js';
 import { invoiceRow } from '../invoice-rows.js';
 import { readJson } from '../json-file.js';
+import { operatorApi } from '../operator-api.js';
 import { note, print, printJson } from '../terminal.js';
 import { addVerb, type CommonOptions } from '../verb.js';
 
@@ -58,7 +58,7 @@ export function addBilling(program: Command): void {
 
 async function list({ context, output, tenant }: ListOptions): Promise<void> {
   const query = { limit: limits.page.max, ...(tenant !== undefined && { tenantId: tenant }) };
-  const { items, nextCursor } = await answer(operator(context).GET('/v1/billing/invoices', { params: { query } }));
+  const { items, nextCursor } = await answer(operatorApi(context).GET('/v1/billing/invoices', { params: { query } }));
   if (output === 'json') return printJson(items);
   const rows = items.map((one) => [one.tenant, ...invoiceRow(one), one.id]);
   await print(table(['TENANT', 'INVOICE', 'MONTH', 'KIND', 'STATE', 'TOTAL', 'DUE', 'ID'], rows));
@@ -66,7 +66,7 @@ async function list({ context, output, tenant }: ListOptions): Promise<void> {
 }
 
 async function close(tenantId: string, { context, output }: CommonOptions): Promise<void> {
-  const { items } = await answer(operator(context).POST('/v1/billing/close', { body: { tenantId } }));
+  const { items } = await answer(operatorApi(context).POST('/v1/billing/close', { body: { tenantId } }));
   if (output === 'json') return printJson(items);
   if (items.length === 0) return note('Closed; there was nothing to bill.');
   await print(table(['INVOICE', 'MONTH', 'KIND', 'STATE', 'TOTAL', 'DUE'], items.map(invoiceRow)));
@@ -75,7 +75,7 @@ async function close(tenantId: string, { context, output }: CommonOptions): Prom
 async function credit(invoiceId: string, { context, output, reference, reason, amount }: CreditOptions): Promise<void> {
   const body = { reference, reason, ...(amount !== undefined && { amount }) };
   const credited = await answer(
-    operator(context).POST('/v1/billing/invoices/{invoiceId}/credit-notes', { params: { path: { invoiceId } }, body }),
+    operatorApi(context).POST('/v1/billing/invoices/{invoiceId}/credit-notes', { params: { path: { invoiceId } }, body }),
   );
   if (output === 'json') return printJson(credited);
   await print(`${credited.number}: ${money(credited.total, credited.currency)}, for ${credited.correctsNumber}`);
@@ -83,14 +83,14 @@ async function credit(invoiceId: string, { context, output, reference, reason, a
 
 async function verify(invoiceId: string, { context, output }: CommonOptions): Promise<void> {
   const path = { invoiceId };
-  const result = await answer(operator(context).GET('/v1/billing/invoices/{invoiceId}/verification', { params: { path } }));
+  const result = await answer(operatorApi(context).GET('/v1/billing/invoices/{invoiceId}/verification', { params: { path } }));
   if (output === 'json') await printJson(result);
   else if (result.equal) await print(`The same ${result.lines} lines, byte for byte (${result.hash}).`);
   if (!result.equal) throw new Failure('The invoice is not what its records say.', { hint: result.differences.join('\n') });
 }
 
 async function details(tenantId: string, { context, output, file }: SetOptions): Promise<void> {
-  const api = operator(context);
+  const api = operatorApi(context);
   const params = { path: { tenantId } };
   const call =
     file === undefined
@@ -117,7 +117,7 @@ async function details(tenantId: string, { context, output, file }: SetOptions):
 }
 
 async function seller({ context, output, file }: SetOptions): Promise<void> {
-  const api = operator(context);
+  const api = operatorApi(context);
   const shown =
     file === undefined
       ? await answer(api.GET('/v1/billing/seller'))
@@ -132,8 +132,4 @@ async function seller({ context, output, file }: SetOptions): Promise<void> {
       ['Bank', shown.bank.join(', ')],
     ]),
   );
-}
-
-function operator(context: string | undefined) {
-  return connect(currentContext(context), { as: 'operator' });
 }

@@ -1,8 +1,8 @@
 import type { CapacityGroup } from '@berth/contract';
 import type { Command } from 'commander';
-import { answer, connect } from '../client.js';
-import { currentContext } from '../config.js';
+import { answer } from '../client.js';
 import { cpu, memory, table } from '../format.js';
+import { operatorApi } from '../operator-api.js';
 import { cpuOption, memoryOption, wholeNumber } from '../option-values.js';
 import { print, printJson } from '../terminal.js';
 import { addVerb, type CommonOptions } from '../verb.js';
@@ -32,21 +32,21 @@ export function addCapacityGroup(program: Command): void {
 }
 
 async function list({ context, output }: CommonOptions): Promise<void> {
-  const api = connect(currentContext(context), { as: 'operator' });
+  const api = operatorApi(context);
   const { items } = await answer(api.GET('/v1/capacity-groups'));
   if (output === 'json') return printJson(items);
   await print(table(['NAME', 'CPU USED', 'MEMORY USED', 'GPUS USED', 'TENANTS'], items.map(row)));
 }
 
 async function set(name: string, { context, output, cpu: cpuMillis, memory: memoryMiB, gpus, tenant }: SetOptions): Promise<void> {
-  const api = connect(currentContext(context), { as: 'operator' });
+  const api = operatorApi(context);
   const body = { cpuMillis, memoryMiB, gpus, tenants: tenant };
   const made = await answer(api.PUT('/v1/capacity-groups/{capacityGroup}', { params: { path: { capacityGroup: name } }, body }));
   await (output === 'json' ? printJson(made) : print(made.name));
 }
 
 async function remove(name: string, { context, output }: CommonOptions): Promise<void> {
-  const api = connect(currentContext(context), { as: 'operator' });
+  const api = operatorApi(context);
   const gone = await answer(api.DELETE('/v1/capacity-groups/{capacityGroup}', { params: { path: { capacityGroup: name } } }));
   await (output === 'json' ? printJson(gone) : print(gone.name));
 }

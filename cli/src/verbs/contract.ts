@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { answer, connect } from '../client.js';
 import { currentContext } from '../config.js';
 import { cpu, memory, money, plainDecimal, table } from '../format.js';
+import { operatorApi } from '../operator-api.js';
 import { cpuOption, memoryOption, untilOption, wholeNumber } from '../option-values.js';
 import { print, printJson } from '../terminal.js';
 import { addVerb, type CommonOptions } from '../verb.js';
@@ -83,7 +84,7 @@ function at(option: string): (text: string) => string {
 async function show({ context, output, tenant }: CommonOptions & { tenant?: string }): Promise<void> {
   const contract = await (tenant === undefined
     ? answer(connect(currentContext(context)).GET('/v1/contract'))
-    : answer(operator(context).GET('/v1/tenants/{tenantId}/contract', { params: { path: { tenantId: tenant } } })));
+    : answer(operatorApi(context).GET('/v1/tenants/{tenantId}/contract', { params: { path: { tenantId: tenant } } })));
   if (output === 'json') return printJson(contract);
   for (const { book } of contract.books) await print(`${bookSheet(book)}\n`);
   await print(`${inWords(contract)}`);
@@ -92,20 +93,20 @@ async function show({ context, output, tenant }: CommonOptions & { tenant?: stri
 async function commit(tenantId: string, name: string, options: CommitOptions): Promise<void> {
   const body = { name, ...span(options), endsAt: options.until, amountPerHour: options.perHour, discountPercent: options.discount };
   const path = { tenantId };
-  await told(options, await answer(operator(options.context).POST('/v1/tenants/{tenantId}/commitments', { params: { path }, body })));
+  await told(options, await answer(operatorApi(options.context).POST('/v1/tenants/{tenantId}/commitments', { params: { path }, body })));
 }
 
 async function reserve(tenantId: string, name: string, options: ReserveOptions): Promise<void> {
   const { isolation, tier: capacityTier, cpu: cpuMillis, memory: memoryMiB, gpus, discount: discountPercent } = options;
   const body = { name, ...span(options), endsAt: options.until, isolation, capacityTier, cpuMillis, memoryMiB, gpus, discountPercent };
   const path = { tenantId };
-  await told(options, await answer(operator(options.context).POST('/v1/tenants/{tenantId}/reservations', { params: { path }, body })));
+  await told(options, await answer(operatorApi(options.context).POST('/v1/tenants/{tenantId}/reservations', { params: { path }, body })));
 }
 
 async function credit(tenantId: string, name: string, amount: string, options: SpanOptions): Promise<void> {
   const body = { name, ...span(options), endsAt: options.until ?? null, amount };
   const path = { tenantId };
-  await told(options, await answer(operator(options.context).POST('/v1/tenants/{tenantId}/credits', { params: { path }, body })));
+  await told(options, await answer(operatorApi(options.context).POST('/v1/tenants/{tenantId}/credits', { params: { path }, body })));
 }
 
 async function end(tenantId: string, termId: string, options: CommonOptions & { at?: string }): Promise<void> {
@@ -113,7 +114,7 @@ async function end(tenantId: string, termId: string, options: CommonOptions & { 
   const path = { tenantId, termId };
   await told(
     options,
-    await answer(operator(options.context).POST('/v1/tenants/{tenantId}/contract-terms/{termId}/end', { params: { path }, body })),
+    await answer(operatorApi(options.context).POST('/v1/tenants/{tenantId}/contract-terms/{termId}/end', { params: { path }, body })),
   );
 }
 
@@ -121,7 +122,7 @@ async function remove(tenantId: string, termId: string, options: CommonOptions):
   const path = { tenantId, termId };
   await told(
     options,
-    await answer(operator(options.context).DELETE('/v1/tenants/{tenantId}/contract-terms/{termId}', { params: { path } })),
+    await answer(operatorApi(options.context).DELETE('/v1/tenants/{tenantId}/contract-terms/{termId}', { params: { path } })),
   );
 }
 
@@ -161,8 +162,4 @@ function whatOf(term: ContractTermView, currency: string): string {
   if (term.kind === 'commitment') return `${money(term.amountPerHour, currency)} an hour, ${less}`;
   const gpus = term.gpus > 0 ? `, ${term.gpus} GPUs` : '';
   return `${cpu(term.cpuMillis)} CPU, ${memory(term.memoryMiB)}${gpus} (${term.isolation}, ${term.capacityTier}), ${less}`;
-}
-
-function operator(context: string | undefined) {
-  return connect(currentContext(context), { as: 'operator' });
 }

@@ -2,7 +2,7 @@ import { type Defragmentation, type DefragmentationSettings, defragmentationMode
 import { type Command, Option } from 'commander';
 import { answer } from '../client.js';
 import { ago, cpu, sheet, table } from '../format.js';
-import { operatorApi } from '../hosts.js';
+import { operatorApi } from '../operator-api.js';
 import { wholeNumber } from '../option-values.js';
 import { print, printJson } from '../terminal.js';
 import { addVerb, type CommonOptions } from '../verb.js';

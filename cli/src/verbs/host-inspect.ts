@@ -3,7 +3,8 @@ import { answer } from '../client.js';
 import { Failure } from '../failure.js';
 import { clockTime, sheet, table } from '../format.js';
 import { hostSheet, waitingHead, waitingRows } from '../host-row.js';
-import { hostOf, operatorApi } from '../hosts.js';
+import { hostOf } from '../hosts.js';
+import { operatorApi } from '../operator-api.js';
 import { print, printJson } from '../terminal.js';
 import { addVerb, type CommonOptions } from '../verb.js';
 

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { answer } from '../client.js';
 import { usage } from '../failure.js';
-import { hostOf, operatorApi } from '../hosts.js';
+import { hostOf } from '../hosts.js';
+import { operatorApi } from '../operator-api.js';
 import { pairs } from '../task-row.js';
 import { print, printJson } from '../terminal.js';
 import { addVerb, type CommonOptions } from '../verb.js';

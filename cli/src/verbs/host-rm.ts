@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { answer } from '../client.js';
-import { hostOf, operatorApi } from '../hosts.js';
+import { hostOf } from '../hosts.js';
+import { operatorApi } from '../operator-api.js';
 import { print, printJson } from '../terminal.js';
 import { addVerb, type CommonOptions } from '../verb.js';
 

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { type Api, answer } from '../client.js';
 import { Failure } from '../failure.js';
-import { operatorApi } from '../hosts.js';
 import { joinCommand } from '../join-command.js';
+import { operatorApi } from '../operator-api.js';
 import { durationOption, keyValue } from '../option-values.js';
 import { note, print, printJson } from '../terminal.js';
 import { addVerb, type CommonOptions } from '../verb.js';

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { answer } from '../client.js';
 import { table } from '../format.js';
 import { hostHead, hostRow } from '../host-row.js';
-import { operatorApi } from '../hosts.js';
+import { operatorApi } from '../operator-api.js';
 import { print, printJson } from '../terminal.js';
 import { addVerb, type CommonOptions } from '../verb.js';
 

@@ -1,5 +1,6 @@
 import type { ApiKey, CreatedApiKey } from '@berth/contract';
 import { type Command, Option } from 'commander';
+import { allPages } from '../all-pages.js';
 import { type Api, answer, connect } from '../client.js';
 import { currentContext } from '../config.js';
 import { Failure } from '../failure.js';
@@ -42,15 +43,8 @@ export function addKeys(program: Command): void {
   addVerb(keys, 'revoke <key>', 'Revoke an API key', [['berth keys revoke 3f0e6a52', 'by the beginning of its id']]).action(revoke);
 }
 
-async function all(api: Api): Promise<ApiKey[]> {
-  const items: ApiKey[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await answer(api.GET('/v1/api-keys', { params: { query: { limit: 500, ...(cursor && { cursor }) } } }));
-    items.push(...page.items);
-    cursor = page.nextCursor ?? undefined;
-  } while (cursor);
-  return items;
+function all(api: Api) {
+  return allPages((query) => answer(api.GET('/v1/api-keys', { params: { query } })));
 }
 
 async function idOf(api: Api, text: string): Promise<string> {

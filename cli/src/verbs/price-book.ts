@@ -1,10 +1,10 @@
 // What the operator does about prices.
 import type { PriceBookView } from '@berth/contract';
 import type { Command } from 'commander';
-import { answer, connect } from '../client.js';
-import { currentContext } from '../config.js';
+import { answer } from '../client.js';
 import { plainDecimal, sheet, table } from '../format.js';
 import { readJson } from '../json-file.js';
+import { operatorApi } from '../operator-api.js';
 import { untilOption } from '../option-values.js';
 import { note, print, printJson } from '../terminal.js';
 import { addVerb, type CommonOptions } from '../verb.js';
@@ -44,7 +44,7 @@ export function addPriceBook(program: Command): void {
 }
 
 async function list({ context, output }: CommonOptions): Promise<void> {
-  const { items } = await answer(operator(context).GET('/v1/price-books'));
+  const { items } = await answer(operatorApi(context).GET('/v1/price-books'));
   if (output === 'json') return printJson(items);
   const rows = items.map((one) => [
     one.name,
@@ -58,19 +58,19 @@ async function list({ context, output }: CommonOptions): Promise<void> {
 }
 
 async function show(name: string, { context, output }: CommonOptions): Promise<void> {
-  const { items } = await answer(operator(context).GET('/v1/price-books/{priceBook}', { params: { path: { priceBook: name } } }));
+  const { items } = await answer(operatorApi(context).GET('/v1/price-books/{priceBook}', { params: { path: { priceBook: name } } }));
   if (output === 'json') return printJson(items);
   for (const one of items) await print(`${bookSheet(one)}\n`);
 }
 
 async function create({ context, output, file }: CommonOptions & { file: string }): Promise<void> {
-  const made = await answer(operator(context).POST('/v1/price-books', { body: await readJson(file) }));
+  const made = await answer(operatorApi(context).POST('/v1/price-books', { body: await readJson(file) }));
   await (output === 'json' ? printJson(made) : print(`${made.name}:${made.version}`));
 }
 
 async function remove(name: string, version: string, { context, output }: CommonOptions): Promise<void> {
   const path = { priceBook: name, version };
-  const gone = await answer(operator(context).DELETE('/v1/price-books/{priceBook}/versions/{version}', { params: { path } }));
+  const gone = await answer(operatorApi(context).DELETE('/v1/price-books/{priceBook}/versions/{version}', { params: { path } }));
   await (output === 'json' ? printJson(gone) : print(`${gone.name}:${gone.version}`));
 }
 
@@ -81,7 +81,7 @@ async function assign(tenantId: string, book: string, { context, output, from, d
     ...(discount !== undefined && { discountPercent: discount }),
     ...(own !== undefined && { overrides: await readJson(own) }),
   };
-  const contract = await answer(operator(context).POST('/v1/tenants/{tenantId}/prices', { params: { path: { tenantId } }, body }));
+  const contract = await answer(operatorApi(context).POST('/v1/tenants/{tenantId}/prices', { params: { path: { tenantId } }, body }));
   if (output === 'json') return printJson(contract);
   const newest = contract.prices.at(-1);
   note(`${newest?.book} from ${newest?.startsAt}, by the full hour.`);
@@ -109,8 +109,4 @@ export function bookSheet(book: PriceBookView): string {
 
 function shortestTime({ minimumMs }: PriceBookView): string {
   return minimumMs === 0 ? 'none' : `${minimumMs / 1000} s`;
-}
-
-function operator(context: string | undefined) {
-  return connect(currentContext(context), { as: 'operator' });
 }

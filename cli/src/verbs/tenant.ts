@@ -1,9 +1,9 @@
-import type { Tenant } from '@berth/contract';
 import type { Command } from 'commander';
-import { type Api, answer, connect } from '../client.js';
-import { currentContext } from '../config.js';
+import { allPages } from '../all-pages.js';
+import { type Api, answer } from '../client.js';
 import { Failure } from '../failure.js';
 import { table } from '../format.js';
+import { operatorApi } from '../operator-api.js';
 import { wholeNumber } from '../option-values.js';
 import { print, printJson } from '../terminal.js';
 import { addVerb, type CommonOptions } from '../verb.js';
@@ -22,14 +22,14 @@ export function addTenant(program: Command): void {
 }
 
 async function list({ context, output }: CommonOptions): Promise<void> {
-  const items = await all(connect(currentContext(context), { as: 'operator' }));
+  const items = await all(operatorApi(context));
   if (output === 'json') return printJson(items);
   const rows = items.map(({ id, name, placementWeight }) => [name, id, `${placementWeight}`]);
   await print(table(['NAME', 'ID', 'WEIGHT'], rows));
 }
 
 async function set(words: string, { context, output, weight }: CommonOptions & { weight: number }): Promise<void> {
-  const api = connect(currentContext(context), { as: 'operator' });
+  const api = operatorApi(context);
   const tenant = (await all(api)).find(({ id, name }) => name === words || id === words);
   if (!tenant) throw new Failure(`There is no tenant "${words}".`, { hint: '"berth tenant ls" lists them.' });
   const path = { tenantId: tenant.id };
@@ -37,13 +37,6 @@ async function set(words: string, { context, output, weight }: CommonOptions & {
   await (output === 'json' ? printJson(changed) : print(changed.name));
 }
 
-async function all(api: Api): Promise<Tenant[]> {
-  const items: Tenant[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await answer(api.GET('/v1/tenants', { params: { query: { limit: 500, ...(cursor && { cursor }) } } }));
-    items.push(...page.items);
-    cursor = page.nextCursor ?? undefined;
-  } while (cursor);
-  return items;
+function all(api: Api) {
+  return allPages((query) => answer(api.GET('/v1/tenants', { params: { query } })));
 }

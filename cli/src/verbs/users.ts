@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import { allPages } from '../all-pages.js';
 import { type Api, answer, connect } from '../client.js';
 import { currentContext } from '../config.js';
 import { Failure } from '../failure.js';
@@ -49,15 +50,8 @@ async function list({ context, output }: CommonOptions): Promise<void> {
   await print(table(['E-MAIL', 'NAME', 'ROLE', 'SIGNED IN'], rows));
 }
 
-async function all(api: Api) {
-  const items = [];
-  let cursor: string | undefined;
-  do {
-    const page = await answer(api.GET('/v1/users', { params: { query: { limit: 500, ...(cursor && { cursor }) } } }));
-    items.push(...page.items);
-    cursor = page.nextCursor ?? undefined;
-  } while (cursor);
-  return items;
+function all(api: Api) {
+  return allPages((query) => answer(api.GET('/v1/users', { params: { query } })));
 }
 
 async function idOf(api: Api, email: string): Promise<string> {

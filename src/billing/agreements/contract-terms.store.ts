@@ -3,6 +3,7 @@ import type { ContractTermKind, TenantId } from '@berth/contract';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
+import { lockMonthsOf } from '../month-lock.js';
 
 export interface ContractTermRow {
   readonly id: string;
@@ -26,16 +27,12 @@ const columns = `t.id, t.kind, t.name, t.starts_at, t.ends_at, t.terms, t.create
 export class ContractTermsStore {
   constructor(@InjectDataSource() private readonly database: DataSource) {}
 
-  /** Runs `work` in a transaction in which nobody else closes a month or agrees to anything of this tenant (as InvoicesStore.alone). */
+  /** Runs `work` in a transaction in which nobody else closes a month or agrees to anything of this tenant. */
   alone<T>(tenantId: TenantId, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     return this.database.transaction(async (manager) => {
-      await this.lock(manager, tenantId);
+      await lockMonthsOf(manager, tenantId);
       return work(manager);
     });
-  }
-
-  async lock(manager: EntityManager, tenantId: TenantId): Promise<void> {
-    await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`invoices ${tenantId}`]);
   }
 
   /** `openMonth`: when the tenant's open month began; null while no month was ever opened. */

@@ -5,6 +5,7 @@ import { ApiError } from '../../errors.js';
 import { type ContractParts, contractOf, type PriceAgreement } from '../contract-of.js';
 import { ContractsStore } from '../contracts.store.js';
 import { monthOf } from '../invoices/billing-month.js';
+import { lockMonthsOf } from '../month-lock.js';
 import { calendarAt, notBeforeOpenMonth, termsByKind } from './contract-terms.js';
 import { ContractTermsStore } from './contract-terms.store.js';
 import { PriceBookVersionsStore } from './price-book-versions.store.js';
@@ -38,7 +39,7 @@ export class TenantPrices {
    */
   async set(tenantId: TenantId, { startsAt, ...prices }: SetPrices): Promise<ContractView> {
     await this.books.alone(async (manager) => {
-      await this.terms.lock(manager, tenantId);
+      await lockMonthsOf(manager, tenantId);
       const nowMs = Date.now();
       const startsAtMs = startsAt === undefined ? nowMs : Date.parse(startsAt);
       notBeforeOpenMonth('startsAt', new Date(startsAtMs), calendarAt(nowMs, await this.terms.calendarOf(manager, tenantId)));

@@ -4,6 +4,7 @@ import type { Buyer, InvoiceKind, InvoiceState, Seller, TenantId } from '@berth/
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
+import { lockMonthsOf } from '../month-lock.js';
 import type { TenantContract } from '../tenant-contract.js';
 import type { BillingPeriod } from './billing-month.js';
 import type { CreditedBefore } from './credit-lines.js';
@@ -93,7 +94,7 @@ export class InvoicesStore {
   /** Runs `work` in a transaction in which nobody else closes or credits anything of this tenant. */
   alone<T>(tenantId: TenantId, work: (manager: EntityManager) => Promise<T>): Promise<T> {
     return this.database.transaction(async (manager) => {
-      await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`invoices ${tenantId}`]);
+      await lockMonthsOf(manager, tenantId);
       return work(manager);
     });
   }
