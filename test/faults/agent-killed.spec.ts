@@ -1,24 +1,17 @@
 // Row 10: the agent is killed. Containers don't notice; the next life finds them, and what ended meanwhile.
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { type AgentHost, agentHost, shellTask } from '../support/agent-host.js';
+import { type BusyboxHost, busyboxHost, shellTask } from '../support/agent-host.js';
 import { liveContainers, watchProcesses } from '../support/process-watch.js';
-import { startRegistry, type TestRegistry } from '../support/registry.js';
 
-let registry: TestRegistry;
-let host: AgentHost;
+let host: BusyboxHost;
 let image: string;
 
 beforeAll(async () => {
-  registry = await startRegistry();
-  image = await registry.push('busybox', {});
-  host = await agentHost({ BERTH_INSECURE_REGISTRIES: registry.address });
-  await host.start();
+  host = await busyboxHost();
+  image = host.image;
 });
 
-afterAll(async () => {
-  await host?.destroy();
-  await registry?.stop();
-});
+afterAll(() => host?.destroy());
 
 it('row 10: the agent is killed: containers live, are adopted, and exits in the gap keep their codes', async () => {
   const stay = Array.from({ length: 5 }, () => shellTask(image, 'sleep 1000'));

@@ -2,10 +2,9 @@
 
 import type { TaskSpec } from '@berth/contract';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type AgentHost, agentHost, shellTask } from '../support/agent-host.js';
+import { type BusyboxHost, busyboxHost, shellTask } from '../support/agent-host.js';
 import { type Leftovers, leftoversOf, openFiles } from '../support/leftovers.js';
 import { liveContainers, parentOf } from '../support/process-watch.js';
-import { startRegistry, type TestRegistry } from '../support/registry.js';
 
 const tasks = 1_000;
 const atOnce = 50;
@@ -14,26 +13,19 @@ const spareFiles = 10;
 /** The agent's pool of four, and the task that stays. */
 const ready = 5;
 const ways = ['true', 'exit 1', 'kill -9 $$', 'sleep 1000'];
-let registry: TestRegistry;
-let host: AgentHost;
+let host: BusyboxHost;
 let image: string;
 
 beforeAll(async () => {
-  registry = await startRegistry();
-  image = await registry.push('busybox', {});
-  host = await agentHost({
-    BERTH_INSECURE_REGISTRIES: registry.address,
+  host = await busyboxHost({
     BERTH_AGENT_CPU_MILLIS: '100000',
     BERTH_AGENT_MEMORY_MIB: '100000',
     BERTH_AGENT_TASK_SLOTS: '200',
   });
-  await host.start();
+  image = host.image;
 });
 
-afterAll(async () => {
-  await host?.destroy();
-  await registry?.stop();
-});
+afterAll(() => host?.destroy());
 
 async function runToEnd(task: TaskSpec, way: string): Promise<void> {
   host.run(task);

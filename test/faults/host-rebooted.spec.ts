@@ -4,25 +4,18 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { type AgentHost, agentHost, shellTask } from '../support/agent-host.js';
+import { type BusyboxHost, busyboxHost, shellTask } from '../support/agent-host.js';
 import { liveContainers, parentOf, watchProcesses } from '../support/process-watch.js';
-import { startRegistry, type TestRegistry } from '../support/registry.js';
 
-let registry: TestRegistry;
-let host: AgentHost;
+let host: BusyboxHost;
 let image: string;
 
 beforeAll(async () => {
-  registry = await startRegistry();
-  image = await registry.push('busybox', {});
-  host = await agentHost({ BERTH_INSECURE_REGISTRIES: registry.address });
-  await host.start();
+  host = await busyboxHost();
+  image = host.image;
 });
 
-afterAll(async () => {
-  await host?.destroy();
-  await registry?.stop();
-});
+afterAll(() => host?.destroy());
 
 const bootIdFile = '/proc/sys/kernel/random/boot_id';
 

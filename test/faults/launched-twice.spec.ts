@@ -1,24 +1,17 @@
 // Row 31: the order to run a task comes again: at once, while it runs, in another life of the agent, after its end.
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type AgentHost, agentHost, launchOf, shellTask } from '../support/agent-host.js';
+import { type BusyboxHost, busyboxHost, launchOf, shellTask } from '../support/agent-host.js';
 import { liveContainers, watchProcesses } from '../support/process-watch.js';
-import { startRegistry, type TestRegistry } from '../support/registry.js';
 
-let registry: TestRegistry;
-let host: AgentHost;
+let host: BusyboxHost;
 let image: string;
 
 beforeAll(async () => {
-  registry = await startRegistry();
-  image = await registry.push('busybox', {});
-  host = await agentHost({ BERTH_INSECURE_REGISTRIES: registry.address });
-  await host.start();
+  host = await busyboxHost();
+  image = host.image;
 });
 
-afterAll(async () => {
-  await host?.destroy();
-  await registry?.stop();
-});
+afterAll(() => host?.destroy());
 
 it('row 31: the order to run a task is delivered again and again: one container', async () => {
   const stays = shellTask(image, 'sleep 1000');

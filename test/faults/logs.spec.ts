@@ -3,24 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { runtimeDefaults } from '../../agent/src/runtime/options.js';
-import { type AgentHost, agentHost, shellTask } from '../support/agent-host.js';
-import { startRegistry, type TestRegistry } from '../support/registry.js';
+import { type BusyboxHost, busyboxHost, shellTask } from '../support/agent-host.js';
 
-let registry: TestRegistry;
-let host: AgentHost;
+let host: BusyboxHost;
 let image: string;
 
 beforeAll(async () => {
-  registry = await startRegistry();
-  image = await registry.push('busybox', {});
-  host = await agentHost({ BERTH_INSECURE_REGISTRIES: registry.address });
-  await host.start();
+  host = await busyboxHost();
+  image = host.image;
 });
 
-afterAll(async () => {
-  await host?.destroy();
-  await registry?.stop();
-});
+afterAll(() => host?.destroy());
 
 const mib = 1024 * 1024;
 const gap = /^\[berth: (\d+) bytes of output were dropped here: the log is capped\]$/;

@@ -1,25 +1,18 @@
 // Rows 22 to 24: too much memory, of a task and of the whole host, and too many processes.
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type AgentHost, agentHost, shellTask } from '../support/agent-host.js';
+import { type AgentHost, type BusyboxHost, busyboxHost, shellTask } from '../support/agent-host.js';
 import { liveContainers, processesOf } from '../support/process-watch.js';
-import { startRegistry, type TestRegistry } from '../support/registry.js';
 
-let registry: TestRegistry;
-let host: AgentHost;
+let host: BusyboxHost;
 let image: string;
 
 beforeAll(async () => {
-  registry = await startRegistry();
-  image = await registry.push('busybox', {});
-  host = await agentHost({ BERTH_INSECURE_REGISTRIES: registry.address });
-  await host.start();
+  host = await busyboxHost();
+  image = host.image;
 });
 
-afterAll(async () => {
-  await host?.destroy();
-  await registry?.stop();
-});
+afterAll(() => host?.destroy());
 
 /** tail keeps what has no end of line. */
 const eatMemory = 'tail /dev/zero';

@@ -1,25 +1,18 @@
 // Row 11: whoever holds a container's life for us, its monitor, is killed. Its containers could not be watched any more.
 import { restartPolicySchema } from '@berth/contract';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type AgentHost, agentHost, shellTask } from '../support/agent-host.js';
+import { type BusyboxHost, busyboxHost, shellTask } from '../support/agent-host.js';
 import { liveContainers, parentOf, watchProcesses } from '../support/process-watch.js';
-import { startRegistry, type TestRegistry } from '../support/registry.js';
 
-let registry: TestRegistry;
-let host: AgentHost;
+let host: BusyboxHost;
 let image: string;
 
 beforeAll(async () => {
-  registry = await startRegistry();
-  image = await registry.push('busybox', {});
-  host = await agentHost({ BERTH_INSECURE_REGISTRIES: registry.address });
-  await host.start();
+  host = await busyboxHost();
+  image = host.image;
 });
 
-afterAll(async () => {
-  await host?.destroy();
-  await registry?.stop();
-});
+afterAll(() => host?.destroy());
 
 const noticedWithinMs = 5_000;
 

@@ -2,31 +2,23 @@
 // that was frozen (fsfreeze), which no signal ends.
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { type AgentHost, agentHost, shellTask } from '../support/agent-host.js';
+import { type BusyboxHost, busyboxHost, shellTask } from '../support/agent-host.js';
 import { liveContainers, processesOf } from '../support/process-watch.js';
-import { startRegistry, type TestRegistry } from '../support/registry.js';
 
 const slots = 2;
-let registry: TestRegistry;
-let host: AgentHost;
+let host: BusyboxHost;
 let image: string;
 
 beforeAll(async () => {
-  registry = await startRegistry();
-  image = await registry.push('busybox', {});
-  host = await agentHost({
-    BERTH_INSECURE_REGISTRIES: registry.address,
+  host = await busyboxHost({
     BERTH_AGENT_CPU_MILLIS: '1000',
     BERTH_AGENT_MEMORY_MIB: '1024',
     BERTH_AGENT_TASK_SLOTS: String(slots),
   });
-  await host.start();
+  image = host.image;
 });
 
-afterAll(async () => {
-  await host?.destroy();
-  await registry?.stop();
-});
+afterAll(() => host?.destroy());
 
 it('row 32: SIGTERM is ignored: SIGKILL after the wait', async () => {
   const task = shellTask(image, 'trap "" TERM; while :; do sleep 0.1; done', { stopTimeoutSeconds: 1, init: false });

@@ -1,25 +1,18 @@
 // Row 21: a task writes more than its disk holds, or more files.
 import { statfsSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type AgentHost, agentHost, shellTask } from '../support/agent-host.js';
+import { type BusyboxHost, busyboxHost, shellTask } from '../support/agent-host.js';
 import { liveContainers, watchProcesses } from '../support/process-watch.js';
-import { startRegistry, type TestRegistry } from '../support/registry.js';
 
-let registry: TestRegistry;
-let host: AgentHost;
+let host: BusyboxHost;
 let image: string;
 
 beforeAll(async () => {
-  registry = await startRegistry();
-  image = await registry.push('busybox', {});
-  host = await agentHost({ BERTH_INSECURE_REGISTRIES: registry.address });
-  await host.start();
+  host = await busyboxHost();
+  image = host.image;
 });
 
-afterAll(async () => {
-  await host?.destroy();
-  await registry?.stop();
-});
+afterAll(() => host?.destroy());
 
 const mib = 1024 * 1024;
 const freeMiB = () => {

@@ -2,23 +2,16 @@
 // they hold, and the next begins there; also when the agent dies in between.
 import type { TaskSpec, TaskWish, UsageRecord } from '@berth/contract';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type AgentHost, agentHost, launchOf, shellTask } from '../support/agent-host.js';
-import { startRegistry, type TestRegistry } from '../support/registry.js';
+import { type BusyboxHost, busyboxHost, launchOf, shellTask } from '../support/agent-host.js';
 
-let registry: TestRegistry;
-let host: AgentHost;
+let host: BusyboxHost;
 let image: string;
 
 beforeAll(async () => {
-  registry = await startRegistry();
-  image = await registry.push('busybox', {});
-  host = await agentHost({ BERTH_INSECURE_REGISTRIES: registry.address });
-  await host.start();
+  host = await busyboxHost();
+  image = host.image;
 });
-afterAll(async () => {
-  await host?.destroy();
-  await registry?.stop();
-});
+afterAll(() => host?.destroy());
 
 /** @returns when the host says that it holds. */
 async function wish(spec: TaskSpec, wanted: TaskWish): Promise<void> {

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import type { ContainerSpec, DesiredTask, TaskId, TaskReport, TaskSpec } from '@berth/contract';
 import { startGateway, type TestGateway, type TestLink } from '../../agent/test/gateway.js';
 import { containerSpec, taskSpec } from '../../agent/test/tasks.js';
+import { startRegistry, type TestRegistry } from './registry.js';
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
@@ -97,6 +98,25 @@ export async function agentHost(settings: NodeJS.ProcessEnv = {}): Promise<Agent
       await gateway.close();
     },
   };
+}
+
+export interface BusyboxHost extends AgentHost {
+  readonly registry: TestRegistry;
+  /** busybox, in the registry. */
+  readonly image: string;
+}
+
+/** With a registry of its own, and started. `destroy` ends both. @param settings as for `agentHost` */
+export async function busyboxHost(settings: NodeJS.ProcessEnv = {}): Promise<BusyboxHost> {
+  const registry = await startRegistry();
+  const image = await registry.push('busybox', {});
+  const host = await agentHost({ BERTH_INSECURE_REGISTRIES: registry.address, ...settings });
+  await host.start();
+  const destroy = async () => {
+    await host.destroy();
+    await registry.stop();
+  };
+  return Object.assign(Object.create(host) as AgentHost, { registry, image, destroy });
 }
 
 function testEnvironment(gateway: TestGateway, dataDirectory: string, settings: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

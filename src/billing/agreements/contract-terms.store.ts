@@ -3,7 +3,7 @@ import type { ContractTermKind, TenantId } from '@berth/contract';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
-import { lockMonthsOf } from '../month-lock.js';
+import { lockMonthsOf } from '../month-lock.store.js';
 
 export interface ContractTermRow {
   readonly id: string;

@@ -5,7 +5,7 @@ import { ApiError } from '../../errors.js';
 import { type ContractParts, contractOf, type PriceAgreement } from '../contract-of.js';
 import { ContractsStore } from '../contracts.store.js';
 import { monthOf } from '../invoices/billing-month.js';
-import { lockMonthsOf } from '../month-lock.js';
+import { lockMonthsOf } from '../month-lock.store.js';
 import { calendarAt, notBeforeOpenMonth, termsByKind } from './contract-terms.js';
 import { ContractTermsStore } from './contract-terms.store.js';
 import { PriceBookVersionsStore } from './price-book-versions.store.js';

@@ -4,7 +4,7 @@ import type { Buyer, InvoiceKind, InvoiceState, Seller, TenantId } from '@berth/
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
-import { lockMonthsOf } from '../month-lock.js';
+import { lockMonthsOf } from '../month-lock.store.js';
 import type { TenantContract } from '../tenant-contract.js';
 import type { BillingPeriod } from './billing-month.js';
 import type { CreditedBefore } from './credit-lines.js';
