@@ -63,12 +63,6 @@ async function bootSimulated({ userData, type }: CloudInstance) {
   return { end: () => agent.stop() };
 }
 
-async function call<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, payload?: object): Promise<{ status: number; body: T }> {
-  const headers = { authorization: `Bearer ${plane.config.operatorKey}`, ...(payload && { 'content-type': 'application/json' }) };
-  const answer = await plane.app.inject({ method, url, headers, ...(payload && { payload }) });
-  return { status: answer.statusCode, body: answer.json<T>() };
-}
-
 const rules = {
   name: 'main',
   launchTemplate: { id: 'lt-0123456789abcdef0' },
@@ -79,11 +73,11 @@ const rules = {
   bootScript: 'exit 0\n',
 };
 const makePool = async (more: object = {}) => {
-  const { status, body } = await call<Pool>('POST', '/v1/pools', { ...rules, ...more });
+  const { status, body } = await plane.ask<Pool>('POST', '/v1/pools', { ...rules, ...more });
   expect(status, JSON.stringify(body)).toBe(201);
   return body;
 };
-const machines = async () => (await call<{ items: Machine[] }>('GET', '/v1/pools/main/machines')).body.items;
+const machines = async () => (await plane.ask<{ items: Machine[] }>('GET', '/v1/pools/main/machines')).body.items;
 const inState = async (state: string) => (await machines()).filter((one) => one.state === state);
 const counts = (expected: Record<string, number>) =>
   eventually(async () => JSON.stringify(await stateCounts(plane.db)) === JSON.stringify(expected));
@@ -111,7 +105,7 @@ describe('a pool', () => {
     await counts({ running: 10 });
     // A machine has joined when the fleet's next look sees it, a moment after its first task may run.
     await eventually(async () => (await inState('joined')).length === 5);
-    expect((await call<Pool>('GET', '/v1/pools/main')).body).toMatchObject({ machines: { joined: 5 }, hourlyPrice: '0.5000' });
+    expect((await plane.ask<Pool>('GET', '/v1/pools/main')).body).toMatchObject({ machines: { joined: 5 }, hourlyPrice: '0.5000' });
     expect(server.cloud.alive).toHaveLength(5);
     const hosts: { zone: string; pool: string; tasks: number }[] = await plane.db.query(
       'SELECT h.zone, h.pool, count(t.id)::int AS tasks FROM hosts h LEFT JOIN tasks t ON t.host_id = h.id GROUP BY h.id',
@@ -123,7 +117,7 @@ describe('a pool', () => {
     await eventually(async () => (await inState('ended')).length === 4);
     expect(await inState('joined')).toHaveLength(1);
     expect(server.cloud.alive).toHaveLength(1);
-    expect((await call<{ items: unknown[] }>('GET', '/v1/hosts')).body.items).toHaveLength(1);
+    expect((await plane.ask<{ items: unknown[] }>('GET', '/v1/hosts')).body.items).toHaveLength(1);
     expect((await machines()).filter((one) => one.state === 'ended').map((one) => one.endReason)).toEqual(
       Array(4).fill('it is not needed'),
     );
@@ -181,7 +175,7 @@ describe('a pool', () => {
     await counts({ running: 2 });
     const joined = await eventually(async () => ((await inState('joined')).length > 0 ? inState('joined') : null));
     expect(joined).toMatchObject([{ instanceType: 'c7i.large' }]);
-    const { shortages } = (await call<Pool>('GET', '/v1/pools/main')).body;
+    const { shortages } = (await plane.ask<Pool>('GET', '/v1/pools/main')).body;
     expect(shortages.map(({ instanceType, zone }) => `${instanceType} ${zone}`)).toEqual([
       'm7i.large eu-central-1a',
       'm7i.large eu-central-1b',
@@ -266,26 +260,29 @@ describe('a pool', () => {
 describe('the API', () => {
   it('changes what it is told and refuses what can’t be', async () => {
     await makePool();
-    expect((await call('POST', '/v1/pools', rules)).body).toMatchObject({ code: 'name_taken' });
-    expect((await call('PATCH', '/v1/pools/main', { minHosts: 7 })).body).toMatchObject({ code: 'invalid_request', field: 'minHosts' });
-    expect((await call('PATCH', '/v1/pools/main', { idleHosts: 1 })).body).toMatchObject({
+    expect((await plane.ask('POST', '/v1/pools', rules)).body).toMatchObject({ code: 'name_taken' });
+    expect((await plane.ask('PATCH', '/v1/pools/main', { minHosts: 7 })).body).toMatchObject({
+      code: 'invalid_request',
+      field: 'minHosts',
+    });
+    expect((await plane.ask('PATCH', '/v1/pools/main', { idleHosts: 1 })).body).toMatchObject({
       idleHosts: 1,
       maxHosts: 6,
       bootScript: 'exit 0\n',
     });
-    expect((await call('GET', '/v1/pools/other')).status).toBe(404);
-    expect((await call('GET', '/v1/pools/main/machines?cursor=nonsense')).status).toBe(422);
+    expect((await plane.ask('GET', '/v1/pools/other')).status).toBe(404);
+    expect((await plane.ask('GET', '/v1/pools/main/machines?cursor=nonsense')).status).toBe(422);
     const bad = { ...rules, name: 'bad', zones: [...rules.zones, rules.zones[0]], minHosts: 1, maxHosts: 0 };
-    expect((await call('POST', '/v1/pools', bad)).body).toMatchObject({ code: 'invalid_request' });
+    expect((await plane.ask('POST', '/v1/pools', bad)).body).toMatchObject({ code: 'invalid_request' });
   });
 
   it('deletes a pool that has no machines, and no other', async () => {
     await makePool({ minHosts: 1 });
     await eventually(async () => (await inState('joined')).length === 1);
-    expect((await call('DELETE', '/v1/pools/main')).body).toMatchObject({ code: 'pool_in_use' });
-    await call('PATCH', '/v1/pools/main', { minHosts: 0, maxHosts: 0 });
-    await eventually(async () => (await call('DELETE', '/v1/pools/main')).status === 200);
-    expect((await call<{ items: Pool[] }>('GET', '/v1/pools')).body.items).toEqual([]);
+    expect((await plane.ask('DELETE', '/v1/pools/main')).body).toMatchObject({ code: 'pool_in_use' });
+    await plane.ask('PATCH', '/v1/pools/main', { minHosts: 0, maxHosts: 0 });
+    await eventually(async () => (await plane.ask('DELETE', '/v1/pools/main')).status === 200);
+    expect((await plane.ask<{ items: Pool[] }>('GET', '/v1/pools')).body.items).toEqual([]);
     expect(server.cloud.alive).toEqual([]);
   });
 

@@ -41,17 +41,6 @@ let machinesMade = 0;
 /** By instance. */
 const booted = new Map<string, Machinery>();
 
-async function call<T>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, payload?: object, key = plane.config.operatorKey ?? '') {
-  const answer = await plane.app.inject({
-    method,
-    url,
-    headers: { authorization: `Bearer ${key}`, ...(payload && { 'content-type': 'application/json' }) },
-    ...(payload && { payload }),
-  });
-  if (answer.statusCode >= 300) throw new Error(`${method} ${url}: ${answer.statusCode} ${answer.body}`);
-  return answer.json<T>();
-}
-
 /** Runs the machine's user data as cloud-init would. Its image has Berth where the pool's boot script expects it. */
 async function boot({ id, userData }: CloudInstance) {
   const number = machinesMade++;
@@ -99,9 +88,9 @@ beforeAll(async () => {
     BERTH_EC2_ENDPOINT: server.endpoint,
     BERTH_FLEET_INTERVAL_MS: '500',
   });
-  const { id } = await call<{ id: string }>('POST', '/v1/tenants', { name: 'acme' });
-  tenantKey = (await call<{ secret: string }>('POST', `/v1/tenants/${id}/api-keys`, { name: 'k', role: 'developer' })).secret;
-  const software = await call<{ url: string }>('GET', '/v1/host-software');
+  const { id } = await plane.call<{ id: string }>('POST', '/v1/tenants', { name: 'acme' });
+  tenantKey = (await plane.call<{ secret: string }>('POST', `/v1/tenants/${id}/api-keys`, { name: 'k', role: 'developer' })).secret;
+  const software = await plane.call<{ url: string }>('GET', '/v1/host-software');
   await writeFile(join(directory, 'berth.tgz'), await download(software.url));
   await run('tar', ['-xzf', join(directory, 'berth.tgz'), '-C', directory]);
   const settings = {
@@ -113,7 +102,7 @@ beforeAll(async () => {
     BERTH_AGENT_TASK_SLOTS: '20',
   };
   const set = Object.entries(settings).map(([name, value]) => `--set "${name}=${value}"`);
-  await call('POST', '/v1/pools', {
+  await plane.call('POST', '/v1/pools', {
     name: 'main',
     launchTemplate: { id: 'lt-0123456789abcdef0' },
     instanceTypes: [{ name: 'm7i.small', cpuMillis: 1000, memoryMiB: 1000, onDemandPrice: '0.05' }],
@@ -135,13 +124,13 @@ afterAll(async () => {
 });
 
 const machines = async (state: string) =>
-  (await call<{ items: Machine[] }>('GET', '/v1/pools/main/machines')).items.filter((one) => one.state === state);
+  (await plane.call<{ items: Machine[] }>('GET', '/v1/pools/main/machines')).items.filter((one) => one.state === state);
 const said = () => [...booted.values()].map((one) => one.said).join('\n');
 const settle = (states: Record<string, number>) =>
   vi.waitFor(async () => {
     for (const [state, count] of Object.entries(states)) expect(await machines(state), said()).toHaveLength(count);
   }, patience);
-const asTenant = <T>(method: 'GET' | 'POST', url: string, body?: object) => call<T>(method, url, body, tenantKey);
+const asTenant = <T>(method: 'GET' | 'POST', url: string, body?: object) => plane.call<T>(method, url, body, tenantKey);
 const seconds = '3601';
 /** Processes of the tasks’ containers on this machine. */
 const processes = async () => (await run('pgrep', ['-fc', `^sleep ${seconds}$`]).catch(() => ({ stdout: '0' }))).stdout.trim();
@@ -151,7 +140,7 @@ describe('a pool of real hosts', () => {
 
   it('has its first host, which is what its user data says', async () => {
     await settle({ joined: 1 });
-    const [host] = (await call<{ items: Host[] }>('GET', '/v1/hosts')).items;
+    const [host] = (await plane.call<{ items: Host[] }>('GET', '/v1/hosts')).items;
     const [machine] = await machines('joined');
     expect(host).toMatchObject({
       id: machine?.hostId,
@@ -178,8 +167,8 @@ describe('a pool of real hosts', () => {
       expect(new Set(items.map(({ host }) => host?.id)).size).toBe(5);
     }, patience);
     expect(await processes()).toBe('10');
-    expect((await call<Pool>('GET', '/v1/pools/main')).hourlyPrice).toBe('0.2500');
-    const hosts = (await call<{ items: Host[] }>('GET', '/v1/hosts')).items;
+    expect((await plane.call<Pool>('GET', '/v1/pools/main')).hourlyPrice).toBe('0.2500');
+    const hosts = (await plane.call<{ items: Host[] }>('GET', '/v1/hosts')).items;
     expect(hosts).toHaveLength(5);
     expect(new Set(hosts.map(({ zone }) => zone))).toEqual(new Set(Object.values(zones)));
     expect(server.cloud.alive).toHaveLength(5);
@@ -190,16 +179,16 @@ describe('a pool of real hosts', () => {
     await settle({ joined: 1, ended: 4 });
     await vi.waitFor(() => expect(server.cloud.alive).toHaveLength(1), patience);
     await vi.waitFor(() => expect(ended()).toHaveLength(4), patience);
-    expect((await call<{ items: Host[] }>('GET', '/v1/hosts')).items).toHaveLength(1);
+    expect((await plane.call<{ items: Host[] }>('GET', '/v1/hosts')).items).toHaveLength(1);
     expect(await processes()).toBe('0');
     expect(ended().flatMap(traces)).toEqual([]);
   });
 
   it('goes when it is to have none, with nothing left behind', async () => {
-    await call('PATCH', '/v1/pools/main', { minHosts: 0, maxHosts: 0 });
-    await vi.waitFor(() => call('DELETE', '/v1/pools/main'), patience);
+    await plane.call('PATCH', '/v1/pools/main', { minHosts: 0, maxHosts: 0 });
+    await vi.waitFor(() => plane.call('DELETE', '/v1/pools/main'), patience);
     await vi.waitFor(() => expect(ended()).toHaveLength(5), patience);
-    expect((await call<{ items: Host[] }>('GET', '/v1/hosts')).items).toEqual([]);
+    expect((await plane.call<{ items: Host[] }>('GET', '/v1/hosts')).items).toEqual([]);
     expect(ended().flatMap(traces)).toEqual([]);
   });
 });

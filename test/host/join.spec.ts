@@ -29,18 +29,8 @@ let image: string;
 let reachable: string;
 let tenantKey: string;
 
-async function call<T>(method: 'GET' | 'POST' | 'DELETE', url: string, payload?: object, key = plane.config.operatorKey ?? ''): Promise<T> {
-  const answer = await plane.app.inject({
-    method,
-    url,
-    headers: { authorization: `Bearer ${key}`, ...(payload && { 'content-type': 'application/json' }) },
-    ...(payload && { payload }),
-  });
-  if (answer.statusCode >= 300) throw new Error(`${method} ${url}: ${answer.statusCode} ${answer.body}`);
-  return answer.json<T>();
-}
-
-const hostNamed = async (name: string) => (await call<{ items: Host[] }>('GET', '/v1/hosts')).items.find((host) => host.name === name);
+const hostNamed = async (name: string) =>
+  (await plane.call<{ items: Host[] }>('GET', '/v1/hosts')).items.find((host) => host.name === name);
 const active = (name: string) =>
   vi.waitFor(async () => {
     const host = await hostNamed(name);
@@ -71,8 +61,8 @@ beforeAll(async () => {
     BERTH_GATEWAY_URL: `wss://${lan.address}:${port}`,
     BERTH_INSECURE_REGISTRIES: reachable,
   });
-  const { id } = await call<{ id: string }>('POST', '/v1/tenants', { name: 'acme' });
-  tenantKey = (await call<{ secret: string }>('POST', `/v1/tenants/${id}/api-keys`, { name: 'k', role: 'developer' })).secret;
+  const { id } = await plane.call<{ id: string }>('POST', '/v1/tenants', { name: 'acme' });
+  tenantKey = (await plane.call<{ secret: string }>('POST', `/v1/tenants/${id}/api-keys`, { name: 'k', role: 'developer' })).secret;
   machine = await lan.host('m');
   other = await lan.host('o');
 });
@@ -91,7 +81,7 @@ describe('bin/join', () => {
   let hostId: string;
 
   it('comes from the gateway, and is what the API says', async () => {
-    const software = await call<{ url: string; sha256: string; sizeBytes: number }>('GET', '/v1/host-software');
+    const software = await plane.call<{ url: string; sha256: string; sizeBytes: number }>('GET', '/v1/host-software');
     const file = await download(software.url);
     expect({ sha256: createHash('sha256').update(file).digest('hex'), sizeBytes: file.length }).toEqual({
       sha256: software.sha256,
@@ -103,7 +93,7 @@ describe('bin/join', () => {
 
   it('makes the machine a host with the pool, zone and attributes of the token', async () => {
     const order = { pool: 'own', zone: 'cellar', attributes: { disk: 'ssd' } };
-    const { token, joinUrl } = await call<{ token: string; joinUrl: string }>('POST', '/v1/host-tokens', order);
+    const { token, joinUrl } = await plane.call<{ token: string; joinUrl: string }>('POST', '/v1/host-tokens', order);
     const settings = [`BERTH_INSECURE_REGISTRIES=${reachable}`, 'BERTH_AGENT_UID_BASE=1840000000', 'BERTH_AGENT_POOL_SIZE=1'];
     const said = await joinScript(joinUrl, token, '--name', 'joined', '--instance', instance, ...settings.flatMap((one) => ['--set', one]));
     const host = await active('joined');
@@ -116,7 +106,7 @@ describe('bin/join', () => {
   it('does no harm when it is run again', async () => {
     expect(await joinScript()).toContain(`It is a host already: ${hostId}`);
     expect((await active('joined')).id).toBe(hostId);
-    expect((await call<{ items: Host[] }>('GET', '/v1/hosts')).items.length).toBe(1);
+    expect((await plane.call<{ items: Host[] }>('GET', '/v1/hosts')).items.length).toBe(1);
   });
 
   it('starts the agent again when it dies', async () => {
@@ -138,9 +128,9 @@ describe('bin/join', () => {
 
   it('runs tasks there, which leave it when it is drained', async () => {
     const definition = { family: 'web', cpuMillis: 50, memoryMiB: 32, containers: [{ name: 'main', image, command: ['sleep', '3600'] }] };
-    const { items } = await call<{ items: Task[] }>('POST', '/v1/tasks', { definition, onHostDrain: 'replace' }, tenantKey);
+    const { items } = await plane.call<{ items: Task[] }>('POST', '/v1/tasks', { definition, onHostDrain: 'replace' }, tenantKey);
     const id = items[0]?.id ?? '';
-    const task = (of: string) => call<Task>('GET', `/v1/tasks/${of}`, undefined, tenantKey);
+    const task = (of: string) => plane.call<Task>('GET', `/v1/tasks/${of}`, undefined, tenantKey);
     await vi.waitFor(async () => expect(await task(id)).toMatchObject({ state: 'running', host: { name: 'joined' } }), patience);
     other.startAgent({
       BERTH_GATEWAY_URL: plane.gatewayUrl,
@@ -148,17 +138,17 @@ describe('bin/join', () => {
       BERTH_INSECURE_REGISTRIES: reachable,
     });
     await active('o');
-    await call<Drain>('POST', `/v1/hosts/${hostId}/drain`, { reason: 'leaving' });
-    await vi.waitFor(async () => expect((await call<Drain>('GET', `/v1/hosts/${hostId}/drain`)).outcome).toBe('drained'), patience);
+    await plane.call<Drain>('POST', `/v1/hosts/${hostId}/drain`, { reason: 'leaving' });
+    await vi.waitFor(async () => expect((await plane.call<Drain>('GET', `/v1/hosts/${hostId}/drain`)).outcome).toBe('drained'), patience);
     const gone = await task(id);
     expect(gone).toMatchObject({ state: 'stopped', stopCode: 'Replaced' });
     expect(await task(gone.replacedBy ?? '')).toMatchObject({ state: 'running', host: { name: 'o' }, replaces: id });
-    const events = (await call<{ items: HostEvent[] }>('GET', `/v1/hosts/${hostId}/events`)).items.map(({ type }) => type);
+    const events = (await plane.call<{ items: HostEvent[] }>('GET', `/v1/hosts/${hostId}/events`)).items.map(({ type }) => type);
     expect(events).toEqual(['enrolled', 'drain-started', 'drained']);
   });
 
   it('--leave undoes it', async () => {
-    await call('DELETE', `/v1/hosts/${hostId}`);
+    await plane.call('DELETE', `/v1/hosts/${hostId}`);
     expect(await joinScript('--leave')).toContain('is no host any more');
     expect(leftovers(instance, data())).toEqual([]);
     expect(await hostNamed('joined')).toBeUndefined();

@@ -19,21 +19,9 @@ let acme: string;
 let other: string;
 let image: string;
 
-async function call<T>(key: string, method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, payload?: object): Promise<T> {
-  const answer = await plane.app.inject({
-    method,
-    url,
-    headers: { authorization: `Bearer ${key}`, ...(payload && { 'content-type': 'application/json' }) },
-    ...(payload && { payload }),
-  });
-  if (answer.statusCode >= 300) throw new Error(`${method} ${url}: ${answer.statusCode} ${answer.body}`);
-  return answer.json<T>();
-}
-
 async function newTenant(name: string): Promise<string> {
-  const operator = plane.config.operatorKey ?? '';
-  const tenant = await call<Tenant>(operator, 'POST', '/v1/tenants', { name });
-  return (await call<CreatedApiKey>(operator, 'POST', `/v1/tenants/${tenant.id}/api-keys`, { name: 'test', role: 'developer' })).secret;
+  const tenant = await plane.call<Tenant>('POST', '/v1/tenants', { name });
+  return (await plane.call<CreatedApiKey>('POST', `/v1/tenants/${tenant.id}/api-keys`, { name: 'test', role: 'developer' })).secret;
 }
 
 interface Placed {
@@ -53,7 +41,7 @@ async function onEachHost(key: string, hostPort: number): Promise<[Placed, Place
     securityGroups: ['default'],
     containers: [{ name: 'main', image, command: ['sh', '-c', script] }],
   };
-  const { items } = await call<{ items: Task[] }>(key, 'POST', '/v1/tasks', { definition, count: 2 });
+  const { items } = await plane.call<{ items: Task[] }>('POST', '/v1/tasks', { definition, count: 2 }, key);
   const placed = await Promise.all(items.map(({ id }) => running(key, id)));
   expect(new Set(placed.map(({ host }) => host)).size).toBe(2);
   return placed as [Placed, Placed];
@@ -61,7 +49,7 @@ async function onEachHost(key: string, hostPort: number): Promise<[Placed, Place
 
 async function running(key: string, id: string): Promise<Placed> {
   const task = await vi.waitFor(async () => {
-    const found = await call<Task>(key, 'GET', `/v1/tasks/${id}`);
+    const found = await plane.call<Task>('GET', `/v1/tasks/${id}`, undefined, key);
     if (found.state === 'stopped') throw new Error(`${found.stopCode}: ${found.stopReason}`);
     expect(found.state).toBe('running');
     return found;
@@ -145,7 +133,7 @@ describe('tasks on different hosts', () => {
 
   it('of different tenants do not, whatever their groups say', async () => {
     const everybody = [{ protocol: 'all', source: { cidr: '0.0.0.0/0' } }];
-    for (const key of [acme, other]) await call<SecurityGroup>(key, 'PATCH', '/v1/security-groups/default', { ingress: everybody });
+    for (const key of [acme, other]) await plane.call<SecurityGroup>('PATCH', '/v1/security-groups/default', { ingress: everybody }, key);
     const [third, fourth] = await onEachHost(other, 18_081);
     const stranger = third.host === one.host ? third : fourth;
     const local = third.host === two.host ? third : fourth;
@@ -154,14 +142,14 @@ describe('tasks on different hosts', () => {
     expect(await hears(stranger, two.task.address)).toBe('refused\n');
     expect(await hears(local, two.task.address)).toBe('refused\n');
     expect(await hears(one, two.task.address)).toBe('hello\n');
-    for (const { task } of [third, fourth]) await call(other, 'POST', `/v1/tasks/${task.id}/stop`, {});
+    for (const { task } of [third, fourth]) await plane.call('POST', `/v1/tasks/${task.id}/stop`, {}, other);
   });
 
   it('follow a change of their group’s rules within seconds', async () => {
-    await call<SecurityGroup>(acme, 'PATCH', '/v1/security-groups/default', { ingress: [] });
+    await plane.call<SecurityGroup>('PATCH', '/v1/security-groups/default', { ingress: [] }, acme);
     await vi.waitFor(async () => expect(await hears(one, two.task.address)).toBe('refused\n'), patience);
     const own = [{ protocol: 'tcp', fromPort: 8080, toPort: 8080, source: { group: 'default' } }];
-    await call<SecurityGroup>(acme, 'PATCH', '/v1/security-groups/default', { ingress: own });
+    await plane.call<SecurityGroup>('PATCH', '/v1/security-groups/default', { ingress: own }, acme);
     await vi.waitFor(async () => expect(await hears(one, two.task.address)).toBe('hello\n'), patience);
   });
 

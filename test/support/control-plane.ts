@@ -8,11 +8,17 @@ import { createApp } from '../../src/app.js';
 import { type Config, readConfig } from '../../src/config.js';
 import { freePort, freshDatabase } from './cluster.js';
 
+type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+
 export interface ControlPlane {
   readonly config: Config;
   readonly app: NestFastifyApplication;
   readonly db: DataSource;
   readonly gatewayUrl: string;
+  /** @param key the operator's by default */
+  ask<T>(method: Method, url: string, payload?: object, key?: string): Promise<{ status: number; body: T }>;
+  /** The same where nothing but success is expected. @throws Error with the answer if it is another. */
+  call<T>(method: Method, url: string, payload?: object, key?: string): Promise<T>;
   hostToken(): Promise<string>;
   /** GET as the operator. */
   get(url: string): Promise<{ status: number; body: unknown }>;
@@ -61,25 +67,25 @@ export async function startControlPlane(serverUrl: string, settings: Readonly<Re
 async function start(ground: Ground, db: DataSource, settings: Readonly<Record<string, string>>): Promise<ControlPlane> {
   const config = readConfig({ ...ground.env, ...settings });
   const app = await createApp(config);
+  const ask = async <T>(method: Method, url: string, payload?: object, key = operatorKey) => {
+    const headers = { authorization: `Bearer ${key}`, ...(payload && { 'content-type': 'application/json' }) };
+    const answer = await app.inject({ method, url, headers, ...(payload && { payload }) });
+    return { status: answer.statusCode, body: answer.json<T>() };
+  };
+  const call = async <T>(method: Method, url: string, payload?: object, key?: string) => {
+    const { status, body } = await ask<T>(method, url, payload, key);
+    if (status >= 300) throw new Error(`${method} ${url}: ${status} ${JSON.stringify(body)}`);
+    return body;
+  };
   return {
     config,
     app,
     db,
     gatewayUrl: config.gateway.url,
-    async hostToken() {
-      const answer = await app.inject({
-        method: 'POST',
-        url: '/v1/host-tokens',
-        headers: { authorization: `Bearer ${operatorKey}`, 'content-type': 'application/json' },
-        payload: {},
-      });
-      if (answer.statusCode !== 201) throw new Error(`no host token: ${answer.statusCode} ${answer.body}`);
-      return answer.json<{ token: string }>().token;
-    },
-    async get(url) {
-      const answer = await app.inject({ method: 'GET', url, headers: { authorization: `Bearer ${operatorKey}` } });
-      return { status: answer.statusCode, body: answer.json() };
-    },
+    ask,
+    call,
+    hostToken: async () => (await call<{ token: string }>('POST', '/v1/host-tokens', {})).token,
+    get: (url) => ask('GET', url),
     async restart(next = {}) {
       await app.close();
       return start(ground, db, { ...settings, ...next });
