@@ -197,6 +197,19 @@ describe('cleaning up', () => {
   }, 900_000);
 });
 
+describe('a burst', () => {
+  it('leaves nothing, though more sandboxes go at once than the agent may unmount at once', async () => {
+    const wide = { subnet: '10.60.0.0/22', uidRanges: 1000 };
+    const bare = await runtimeHost({ insecureRegistries: [registry.address], poolSize: 0, ...wide });
+    await bare.call.start([]);
+    const tasks = Array.from({ length: 300 }, () => sh('true'));
+    await Promise.all(tasks.map((task) => bare.call.prepare(task)));
+    await Promise.all(tasks.map((task) => bare.call.cleanup(task.taskId)));
+    await expect.poll(() => leftovers(bare), { timeout: 60_000 }).toEqual(nothing);
+    await bare.destroy();
+  }, 300_000);
+});
+
 describe('tasks one after the other', () => {
   it('use an address again only when nothing of the former is left', async () => {
     const seen = new Set<string>();

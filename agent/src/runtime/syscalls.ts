@@ -2,6 +2,7 @@
 // Wrappers of newer calls use syscall(2) and its number, the same on every architecture, since older libcs lack them.
 import { closeSync, openSync } from 'node:fs';
 import koffi from 'koffi';
+import { limiter } from './limiter.js';
 
 const libc = koffi.load('libc.so.6');
 const mountCall = libc.func('mount', 'int', ['str', 'str', 'str', 'ulong', 'str']);
@@ -21,6 +22,8 @@ const numbers = { pidfdSendSignal: 424, openTree: 428, moveMount: 429, pidfdOpen
 const errnoNames = new Map(Object.entries(koffi.os.errno).map(([name, value]) => [value, name]));
 
 const openTries = 1000;
+/** koffi refuses more than 256 calls aside; fewer share the threads that files are read and synced by. */
+const unmountsAside = limiter(8);
 const atFdCwd = -100;
 const atEmptyPath = 0x1000;
 const closeOnExec = 0o2000000;
@@ -75,9 +78,11 @@ export function unmount(target: string): boolean {
  */
 export async function unmountAside(target: string): Promise<boolean> {
   const detachNoFollow = 2 | 8;
-  const result = await new Promise<number>((resolve, reject) => {
-    umountCall.async(target, detachNoFollow, (error: Error | null, value: number) => (error ? reject(error) : resolve(value)));
-  });
+  const call = () =>
+    new Promise<number>((resolve, reject) => {
+      umountCall.async(target, detachNoFollow, (error: Error | null, value: number) => (error ? reject(error) : resolve(value)));
+    });
+  const result = await unmountsAside(call);
   // The error's number belongs to that thread: asked again here, the kernel says the same.
   return result === 0 || unmount(target);
 }
