@@ -28,6 +28,7 @@ import { environmentWithSecrets, usesSecrets } from './secret-use.js';
 import { writeSecretFiles } from './secrets.js';
 import { startErrorOf } from './start-failure.js';
 import { storageMounts, volumeMounts } from './storage-mounts.js';
+import { openUserNamespace } from './user-namespace.js';
 
 export interface LaunchHost {
   readonly options: RuntimeOptions;
@@ -68,11 +69,7 @@ export async function launch(host: LaunchHost, request: LaunchRequest): Promise<
   const { task, container } = request;
   const at = paths.container(task.taskId, container.name);
   const begun = performance.now();
-  writeBundle(host, request);
-  mkdirSync(dirname(at.log), { recursive: true, mode: 0o700 });
-  host.groups.limit(at.cgroup, { cpuMillis: null, memoryMiB: container.memoryMiB, pids: null });
-  const prepared = performance.now();
-  const created = await createOrExplain(host, request);
+  const { created, prepared } = await make(host, request);
   await request.mayRun();
   limitCpu(host, request);
   const waiting = performance.now();
@@ -84,6 +81,23 @@ export async function launch(host: LaunchHost, request: LaunchRequest): Promise<
     startedAtMs: record.startedAtMs,
     timings: { bundle: prepared - begun, create: waiting - prepared, letGo: performance.now() - waiting },
   };
+}
+
+/** @returns the container, not yet let go, and when its bundle was ready. */
+async function make(host: LaunchHost, request: LaunchRequest) {
+  const { paths } = host;
+  const { task, container } = request;
+  const at = paths.container(task.taskId, container.name);
+  const userNamespace = openUserNamespace(paths.slot(request.slot).net);
+  try {
+    writeBundle(host, request, userNamespace);
+    mkdirSync(dirname(at.log), { recursive: true, mode: 0o700 });
+    host.groups.limit(at.cgroup, { cpuMillis: null, memoryMiB: container.memoryMiB, pids: null });
+    const prepared = performance.now();
+    return { created: await createOrExplain(host, request), prepared };
+  } finally {
+    closeSync(userNamespace);
+  }
 }
 
 /**
@@ -98,14 +112,14 @@ function limitCpu({ groups, paths }: LaunchHost, { task, container }: LaunchRequ
   if (container.cpuMillis !== null) limit(paths.container(task.taskId, container.name).cgroup, container.cpuMillis);
 }
 
-function writeBundle(host: LaunchHost, request: LaunchRequest): void {
+function writeBundle(host: LaunchHost, request: LaunchRequest, userNamespace: number): void {
   const { paths } = host;
-  const { task, image } = request;
+  const { task, image, ids } = request;
   const container = withSecretVariables(request);
   const at = paths.container(task.taskId, container.name);
   const shared = paths.task(task.taskId);
-  const sandbox = paths.slot(request.slot);
-  prepareRootfs(at, paths.writable(request.slot, container.name), sandbox.layers, image.layers, request.ids);
+  const writable = paths.writable(request.slot, container.name);
+  prepareRootfs(at, { store: paths.layers, layers: image.layers, writable, ids, userNamespace });
   const userText = container.user ?? image.config.user;
   const volumePlaces = { scratch: paths.scratch(request.slot), mounts: shared.mounts };
   const input = {
@@ -114,8 +128,8 @@ function writeBundle(host: LaunchHost, request: LaunchRequest): void {
     image: image.config,
     places: {
       rootfs: at.rootfs,
-      userNamespace: sandbox.user,
-      networkNamespace: sandbox.net,
+      userNamespace: `/proc/${process.pid}/fd/${userNamespace}`,
+      networkNamespace: paths.slot(request.slot).net,
       cgroup: at.cgroup,
       files: writeContainerFiles(shared.files, at.files, container, request.address),
       init: host.options.programs.init,

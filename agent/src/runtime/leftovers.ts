@@ -1,12 +1,12 @@
 // What a former life of the agent has left: tasks nobody knows any more, containers that were never let go, sandboxes
 // that were waiting in its pool. Looked for at the start, by name, in every place where something of ours can be.
-import { readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { isId } from '@berth/contract';
 import type { Cgroups } from './cgroup.js';
 import { type CleanupHost, removeContainer } from './cleanup.js';
 import { startSandbox } from './gvisor.js';
 import { releaseFifo } from './launch.js';
+import { mountsBelow } from './mounts-below.js';
 import { ociProgram } from './oci-program.js';
 import type { RuntimeOptions } from './options.js';
 import type { Paths } from './paths.js';
@@ -59,11 +59,4 @@ function releaseQuietly(fifo: string): void {
   } catch (error) {
     if (!['ENOENT', 'ENXIO'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
-}
-
-/** Mount points below a directory, innermost first. */
-export function mountsBelow(directory: string): string[] {
-  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
-  const targets = lines.map((line) => (line.split(' ')[4] ?? '').replaceAll('\\040', ' '));
-  return targets.filter((target) => target.startsWith(join(directory, '/'))).reverse();
 }

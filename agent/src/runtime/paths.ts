@@ -54,11 +54,9 @@ export function pathsOf(instance: string, dataDirectory: string) {
       const directory = join(run, 'slots', String(slot));
       return {
         directory,
-        user: join(directory, 'user'),
         net: join(directory, 'net'),
         /** The task's place in the network. */
         member: join(directory, 'member.json'),
-        layers: join(directory, 'l'),
         /** The task's disk, and the file that it is in. */
         disk: join(directory, 'disk'),
         diskImage: join(data, 'disks', `${slot}.img`),
@@ -98,6 +96,8 @@ export function pathsOf(instance: string, dataDirectory: string) {
         /** Sessions that run in it, each a directory named by its id. */
         execs: join(directory, 'exec'),
         rootfs: join(directory, 'rootfs'),
+        /** Where the image store is mounted with the task's ids while the root file system is made. */
+        layers: join(directory, 'layers'),
         /** Its own of the task's files, if it asks for any. */
         files: join(directory, 'files'),
         exitFile: join(run, 'exits', id),

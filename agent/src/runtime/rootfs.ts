@@ -3,21 +3,34 @@ import { chownSync, closeSync, fstatSync, mkdirSync, openSync, readlinkSync, rea
 import { join } from 'node:path';
 import type { IdRange } from './addresses.js';
 import type { ProgramKind } from './executable.js';
-import { mount, openInRoot, unmountAside } from './syscalls.js';
+import { mount, mountIdmapped, openInRoot, unmount, unmountAside } from './syscalls.js';
 
 export interface RootfsPlace {
   readonly rootfs: string;
+  /** Where the store of layers is mounted with the task's ids, until the overlay is made: that keeps them on its own. */
+  readonly layers: string;
 }
 
 const maxMountOptionBytes = 4095;
 const maxFileBytes = 1024 * 1024;
 
+export interface RootfsParts {
+  /** The directory of all layers. */
+  readonly store: string;
+  /** The image's, the topmost first. */
+  readonly layers: readonly string[];
+  /** The container's directory on the task's disk, which takes everything that it writes. */
+  readonly writable: string;
+  readonly ids: IdRange;
+  /** An open descriptor of the namespace that has these ids. */
+  readonly userNamespace: number;
+}
+
 /**
- * Mounts the root file system. `layersDirectory` is the sandbox's id-mapped mount of the store; `writable` is the
- * container's directory on the task's disk, which takes everything that it writes.
+ * Mounts the root file system.
  * @throws Error if the image has more layers than a mount's options can name (about 140).
  */
-export function prepareRootfs(at: RootfsPlace, writable: string, layersDirectory: string, layers: readonly string[], ids: IdRange): void {
+export function prepareRootfs(at: RootfsPlace, { store, layers, writable, ids, userNamespace }: RootfsParts): void {
   const [upper, work] = [join(writable, 'upper'), join(writable, 'work')];
   for (const directory of [upper, work]) {
     mkdirSync(directory, { recursive: true, mode: 0o755 });
@@ -30,16 +43,21 @@ export function prepareRootfs(at: RootfsPlace, writable: string, layersDirectory
   // Paths relative to the store leave room for about 140 layers in the one page that mount(2) takes. Nothing else runs
   // between the two calls, and everything else here uses absolute paths.
   const before = process.cwd();
-  process.chdir(layersDirectory);
+  mkdirSync(at.layers, { recursive: true });
+  mountIdmapped(store, at.layers, userNamespace, closeSync, { readOnly: true });
   try {
+    process.chdir(at.layers);
     mount('overlay', at.rootfs, 'overlay', 0, options);
   } finally {
     process.chdir(before);
+    // Nobody waits for it; should it fail, the clean-up does it.
+    unmountAside(at.layers).catch(() => {});
   }
 }
 
 /** Safe twice, and without prepareRootfs. The writable layer goes with the task's disk. */
 export async function cleanupRootfs(at: RootfsPlace): Promise<void> {
+  unmount(at.layers);
   while (await unmountAside(at.rootfs));
 }
 

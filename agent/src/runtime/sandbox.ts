@@ -1,15 +1,16 @@
 // Makes and removes sandboxes: what the containers of a task share. One is a user namespace with ids of its own, a
-// network namespace owned by it, with an address, the image store seen with those ids, and a disk.
+// network namespace owned by it, with an address, and a disk.
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { limits } from '@berth/contract';
 import { idRangeOf, type Subnet } from './addresses.js';
 import type { Disks } from './disk.js';
 import { configureInside } from './inside-network.js';
+import { mountsBelow } from './mounts-below.js';
 import type { Network } from './network.js';
 import type { Paths } from './paths.js';
 import { namesIn } from './records.js';
-import { mount, mountFlags, mountIdmapped, unmountAside } from './syscalls.js';
+import { mount, mountFlags, unmountAside } from './syscalls.js';
 
 /**
  * One program for a whole batch: a shell that has a child per sandbox. Each says its pid from inside its new
@@ -119,27 +120,26 @@ function startHolders(count: number, toolbox: string | null): { pids: Promise<nu
   };
 }
 
-/** Names the namespaces by files, which keeps them without a process, and gives the user namespace its ids. */
+/** Names the network namespace by a file, which keeps both without a process, and gives the user namespace its ids. */
 function pin(paths: Paths, slot: number, pid: number, uidBase: number): void {
   const at = paths.slot(slot);
   const ids = idRangeOf(slot, uidBase);
   for (const map of ['uid_map', 'gid_map']) writeFileSync(`/proc/${pid}/${map}`, `0 ${ids.first} ${ids.size}\n`);
-  mkdirSync(at.layers, { recursive: true });
-  for (const kind of ['user', 'net'] as const) {
-    writeFileSync(at[kind], '');
-    mount(`/proc/${pid}/ns/${kind}`, at[kind], '', mountFlags.bind);
-  }
-  const userNamespace = openSync(at.user, 'r');
-  try {
-    mountIdmapped(paths.layers, at.layers, userNamespace, closeSync);
-  } finally {
-    closeSync(userNamespace);
-  }
+  mkdirSync(at.directory, { recursive: true });
+  writeFileSync(at.net, '');
+  mount(`/proc/${pid}/ns/net`, at.net, '', mountFlags.bind);
 }
 
 async function removeFiles(paths: Paths, disks: Disks, slot: number): Promise<void> {
   const at = paths.slot(slot);
   await disks.remove(at);
-  for (const target of [at.layers, at.net, at.user]) await unmountAside(target);
-  rmSync(at.directory, { recursive: true, force: true });
+  await unmountAside(at.net);
+  try {
+    rmSync(at.directory, { recursive: true, force: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+    // An agent of another version has mounted more.
+    for (const target of mountsBelow(at.directory)) await unmountAside(target);
+    rmSync(at.directory, { recursive: true, force: true });
+  }
 }

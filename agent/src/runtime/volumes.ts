@@ -1,7 +1,7 @@
 // The volumes of tasks: makes and mounts them before a task's first container, takes them away after its last, and lets
 // one task at a time write to a persistent one. A volume is mounted on the host once, and once more for each task that
 // uses it, by the task's own ids: whoever owns a file, it is the same user in every task.
-import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, rmdirSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NetworkState, TaskSpec, VolumeSpec } from '@berth/contract';
 import type { IdRange } from './addresses.js';
@@ -10,6 +10,7 @@ import type { RuntimeLog } from './options.js';
 import type { Paths } from './paths.js';
 import { namesIn, readIfThere } from './records.js';
 import { mountIdmapped, unmount } from './syscalls.js';
+import { withUserNamespace } from './user-namespace.js';
 import { isMountPoint, mountVolume, removeVolume, unmountVolume } from './volume-image.js';
 import { VolumeLocks, type VolumeUse } from './volume-locks.js';
 import { writeWhole } from './write-whole.js';
@@ -62,12 +63,8 @@ export function volumes(paths: Paths, log: RuntimeLog, around: () => { subnet: s
   const mountPersistent = async (volume: NonNullable<VolumeSpec['persistent']>, target: string, slot: number): Promise<void> => {
     const at = paths.volume(volume.id);
     await inTurn(volume.id, () => mountVolume(at, volume.sizeMiB));
-    const userNamespace = openSync(paths.slot(slot).user, 'r');
-    try {
-      mountIdmapped(at.mount, target, userNamespace, closeSync, { readOnly: volume.access === 'read' });
-    } finally {
-      closeSync(userNamespace);
-    }
+    const readOnly = volume.access === 'read';
+    withUserNamespace(paths.slot(slot).net, (fd) => mountIdmapped(at.mount, target, fd, closeSync, { readOnly }));
   };
 
   const mountOne = async ({ name, persistent, nfs }: VolumeSpec, { taskId }: TaskSpec, { slot, ids }: TaskPlace): Promise<void> => {
