@@ -5,12 +5,12 @@ import { Socket } from 'node:net';
 import { basename } from 'node:path';
 import type { ReadStream } from 'node:tty';
 import { descendantsOf, signalProcess } from '../runtime/processes.js';
+import type { SealedPrograms } from '../runtime/sealed-programs.js';
 import { makePipe, spawnProgram, waitAny } from '../runtime/spawn.js';
 import { readTerminal } from '../runtime/terminal-reader.js';
 import { receiveConsole } from './console.js';
 import { ContainerLog, type Stream } from './container-log.js';
 import type { CreateRequest } from './protocol.js';
-import type { SealedPrograms } from './sealed-programs.js';
 
 type Created = { readonly pid: number } | { readonly error: string };
 

@@ -2,10 +2,10 @@
 // agent (runtime/monitor.ts) with the path of its socket; ends by itself when it has kept nothing for a while.
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
+import { sealedPrograms } from '../runtime/sealed-programs.js';
 import { becomeSubreaper } from '../runtime/spawn.js';
 import { createKeeper, type Keeper } from './keeper.js';
 import { type Answer, type Hello, lineReader, type Numbered, type Request } from './protocol.js';
-import { sealedPrograms } from './sealed-programs.js';
 
 const idleMs = 60_000;
 /** SIGCHLD is one signal for many children, and this is for the one that nobody expects to miss. */

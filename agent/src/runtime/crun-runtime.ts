@@ -17,6 +17,7 @@ import { inspectHost } from './facts.js';
 import { freezeGroup } from './freezer.js';
 import { healthChecks } from './health-check.js';
 import { images } from './images.js';
+import type { InsideHost } from './inside.js';
 import { type LaunchHost, launch } from './launch.js';
 import { forgetFormerBoot, forgetRun, settleContainers, tasksOnHost } from './leftovers.js';
 import { limiter } from './limiter.js';
@@ -35,6 +36,7 @@ import { resizeGroup } from './resize.js';
 import { ownCeilings } from './rlimits.js';
 import { type Prepared, type Runtime, type RuntimeListeners, type Started, StartWithdrawn, TaskStartError } from './runtime.js';
 import { sandboxMaker } from './sandbox.js';
+import { sealedPrograms } from './sealed-programs.js';
 import { seccompProfile } from './seccomp.js';
 import { usesSecrets } from './secret-use.js';
 import { secrets } from './secrets.js';
@@ -106,7 +108,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   };
   const stats = taskStats(paths, groups, options.clock);
   const egress = egressCounters(paths, net, options.log);
-  const inside = crunInside({ paths, groups, programs: options.programs });
+  const insideHost: InsideHost = { paths, groups, programs: options.programs, sealed: sealedPrograms() };
+  const inside = crunInside(insideHost);
   let exits: ExitWatch | null = null;
   let stopTimers: (() => Promise<void>)[] = [];
 
@@ -257,7 +260,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       exits?.forget(taskId, container);
       await clearContainer(cleaning, taskId, container);
     },
-    check: healthChecks({ paths, groups, programs: options.programs }),
+    check: healthChecks(insideHost),
     resize: (spec) => resizeGroup(groups, paths.task(spec.taskId).cgroup, spec),
     setFrozen: (taskId, frozen) => freezeGroup(groups, paths.task(taskId).cgroup, frozen),
     signal: (taskId, container, signal) => signalContainer(signalling, taskId, container, signalNumber(signal) ?? 0),

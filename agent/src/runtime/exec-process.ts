@@ -4,7 +4,7 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { resolveUser } from './container-user.js';
 import { directoryFault, type ExecRequest, execProcess, type OciProcess } from './exec-spec.js';
@@ -59,13 +59,13 @@ export function startExec(host: InsideHost, taskId: string, container: string, r
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   writeFileSync(files.process, JSON.stringify(execProcess(own, request, user, id)), { mode: 0o600 });
   const child = spawn(
-    oci.program,
+    host.sealed.pathOf(oci.program),
     [
       ...[...oci.args, `--log=file:${files.log}`],
       ...['exec', '--process', files.process, '--pid-file', files.pid, ...(options.args ?? []), at.id],
     ],
     // A session of its own: a signal to the agent's process group must not reach into containers.
-    { stdio: options.stdio, env: { PATH: process.env.PATH, LC_ALL: 'C' }, cwd: '/', detached: true },
+    { stdio: options.stdio, env: { PATH: process.env.PATH, LC_ALL: 'C' }, cwd: '/', detached: true, argv0: basename(oci.program) },
   );
   let ran = false;
   let over = false;

@@ -5,6 +5,7 @@ import type { PathStatus, StreamErrorCode, TaskId } from '@berth/contract';
 import type { Cgroups } from './cgroup.js';
 import type { ExecRequest, TerminalSize } from './exec-spec.js';
 import type { Paths } from './paths.js';
+import type { SealedPrograms } from './sealed-programs.js';
 
 /** Streams are read no faster than the other end takes, and written no faster than the program reads. */
 export interface ExecSession {
@@ -48,4 +49,6 @@ export interface InsideHost {
   readonly paths: Paths;
   readonly groups: Cgroups;
   readonly programs: { readonly crun: string; readonly runsc: string };
+  /** Of crun, which goes into containers: what runs inside could hold it by /proc/self/exe (CVE-2019-5736). */
+  readonly sealed: SealedPrograms;
 }

@@ -1,6 +1,6 @@
 // Sealed copies of programs, made anew when the program has been replaced on the host.
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import { sealedCopy } from '../runtime/spawn.js';
+import { sealedCopy } from './spawn.js';
 
 export interface SealedPrograms {
   /** A path to start the copy by, for a child of this process. A script's own path. @throws when there is no such program. */
