@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { copyLibraries } from '../support/copy-libraries.js';
 import { startRegistry, type TestRegistry } from '../support/registry.js';
 import { type RuntimeHost, runtimeHost } from '../support/runtime-host.js';
 import { containerSpec, exitOf, runToEnd, startTask, taskSpec, until } from '../support/runtime-task.js';
@@ -13,7 +14,7 @@ let image: string;
 
 /** Perl can make any system call, and is on every Debian. */
 const withPerl = `
-for file in $(ldd /usr/bin/perl | grep -o '/[^ ]*'); do mkdir -p $m$(dirname $file); cp -L $file $m$file; done
+${copyLibraries('$m', '/usr/bin/perl')}
 cp /usr/bin/perl $m/bin/perl
 `;
 

@@ -8,6 +8,7 @@ import type { ContainerSpec, Isolation } from '@berth/contract';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runtimeDefaults } from '../../agent/src/runtime/options.js';
 import { type AttackHost, attackHost, skipWithout, tierSize, tiers } from '../support/attack-host.js';
+import { copyLibraries } from '../support/copy-libraries.js';
 import { makeItself, overwriteProcess } from '../support/overwrite-attack.js';
 import { containerSpec, runToEnd, startTask, taskSpec } from '../support/runtime-task.js';
 
@@ -23,7 +24,7 @@ beforeAll(async () => {
   host = await attackHost();
   traps = await host.push('traps', {
     script: `
-cp /usr/bin/perl $m/bin/perl; for file in $(ldd /usr/bin/perl | grep -o '/[^ ]*'); do mkdir -p $m$(dirname $file); cp -L $file $m$file; done
+cp /usr/bin/perl $m/bin/perl; ${copyLibraries('$m', '/usr/bin/perl')}
 mkdir -p $m${outside}; ln -s ../../../../../../../..${outside} $m/out; ln -s /no/such $m/to-nothing; ln -s /proc $m/to-proc; ln -s / $m/to-root
 for fd in 0 3 5 7 8 9; do ln -s /proc/self/fd/$fd $m/work$fd; done; ln -s /tmp $m/work-plain
 rm $m/etc/passwd; ln -s ../../../../../../../../etc/shadow $m/etc/passwd; echo 'image:x:0:0::/:' >$m/etc/shadow

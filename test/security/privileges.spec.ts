@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import type { ContainerSpec, Isolation } from '@berth/contract';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type AttackHost, attackHost, skipWithout, tierSize, tiers } from '../support/attack-host.js';
+import { copyLibraries } from '../support/copy-libraries.js';
 import { containerSpec, exitOf, runToEnd, startTask, taskSpec } from '../support/runtime-task.js';
 
 const run = promisify(execFile);
@@ -15,7 +16,7 @@ let host: AttackHost;
 
 /** `id`, owned by root and set to run as root, whoever calls it. */
 const withSetuid = `
-for file in $(ldd /usr/bin/id | grep -o '/[^ ]*'); do mkdir -p $m$(dirname $file); cp -L $file $m$file; done
+${copyLibraries('$m', '/usr/bin/id')}
 cp /usr/bin/id $m/bin/suid-id; chmod 4755 $m/bin/suid-id
 `;
 

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import type { Task } from '@berth/contract';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { copyLibraries } from '../support/copy-libraries.js';
 import { itself, makeItself, overwriteWhoComes } from '../support/overwrite-attack.js';
 import { type RealHost, startRealHost } from '../support/real-host.js';
 import { noSuchCall, probeProgram, systemCallProbes } from '../support/system-call-probes.js';
@@ -16,7 +17,7 @@ beforeAll(async () => {
   image = await host.registry.push('perl', {
     script: `
 cp /usr/bin/perl $m/bin/perl; cp /usr/bin/id $m/bin/suid-id; chmod 4755 $m/bin/suid-id
-for file in $(ldd /usr/bin/perl /usr/bin/id | grep -o '/[^ ]*lib[^ ]*'); do mkdir -p $m$(dirname $file); cp -L $file $m$file; done
+${copyLibraries('$m', '/usr/bin/perl')}; ${copyLibraries('$m', '/usr/bin/id')}
 ${makeItself('$m')}`,
   });
   task = await host.run({ image, command: ['sleep', '100000'] });

@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import type { Isolation } from '@berth/contract';
 import type { TestContext } from 'vitest';
+import { copyLibraries } from './copy-libraries.js';
 import { startRegistry, type TestImage, type TestRegistry } from './registry.js';
 import { type RuntimeHost, runtimeHost, type TestOptions } from './runtime-host.js';
 
@@ -17,7 +18,7 @@ export interface AttackHost {
 
 /** Copies perl with its libraries from this machine, which is the container's kind of machine. */
 const withPerl = `
-for file in $(ldd /usr/bin/perl | grep -o '/[^ ]*'); do mkdir -p $m$(dirname $file); cp -L $file $m$file; done
+${copyLibraries('$m', '/usr/bin/perl')}
 cp /usr/bin/perl $m/bin/perl
 `;
 

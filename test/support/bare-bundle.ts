@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { copyLibraries } from './copy-libraries.js';
 
 const run = promisify(execFile);
 
@@ -38,6 +39,6 @@ export async function bareBundle(directory: string, process: BareProcess, mounts
   await writeFile(join(directory, 'config.json'), JSON.stringify(config));
   const busybox = `
 mkdir -p bin dev proc sys tmp etc && cp /bin/busybox bin && for name in sh sleep cat ls; do ln -s busybox bin/$name; done
-cp /usr/bin/perl bin; for file in $(ldd /usr/bin/perl | grep -o '/[^ ]*'); do mkdir -p .$(dirname $file); cp -L $file .$file; done`;
+cp /usr/bin/perl bin; ${copyLibraries('.', '/usr/bin/perl')}`;
   await run('sh', ['-euc', `${busybox}\n${script}`], { cwd: rootfs });
 }

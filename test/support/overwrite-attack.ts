@@ -46,5 +46,5 @@ while (1) {
 /** Commands for a container which are, once inside, the program that has let them in. */
 export const itself: readonly (readonly string[])[] = [['/proc/self/exe', '--version'], ['/bin/itself']];
 
-/** sh: makes \`/bin/itself\` in the root directory \`root\`. */
+/** sh: makes `/bin/itself` in the root directory `root`. */
 export const makeItself = (root: string) => `printf '#!/proc/self/exe\\n' >${root}/bin/itself; chmod 755 ${root}/bin/itself`;

@@ -40,11 +40,11 @@ export function prepareRootfs(at: RootfsPlace, { store, layers, writable, ids, u
   const options = `lowerdir=${layers.map((layer) => `l/${layer}`).join(':')},upperdir=${upper},workdir=${work}`;
   if (Buffer.byteLength(options) > maxMountOptionBytes)
     throw new Error(`The image has ${layers.length} layers, more than one mount can name. Rebuild it with fewer.`);
+  mkdirSync(at.layers, { recursive: true });
+  mountIdmapped(store, at.layers, userNamespace, closeSync, { readOnly: true });
   // Paths relative to the store leave room for about 140 layers in the one page that mount(2) takes. Nothing else runs
   // between the two calls, and everything else here uses absolute paths.
   const before = process.cwd();
-  mkdirSync(at.layers, { recursive: true });
-  mountIdmapped(store, at.layers, userNamespace, closeSync, { readOnly: true });
   try {
     process.chdir(at.layers);
     mount('overlay', at.rootfs, 'overlay', 0, options);
