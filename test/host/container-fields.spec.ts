@@ -181,6 +181,13 @@ describe('a terminal', () => {
     expect(await said('test -t 1 || echo none')).toBe('none\n');
   });
 
+  it('is there again for a program that had closed it', async () => {
+    // Without the small init, which holds it open.
+    const script = 'exec </dev/null >/dev/null 2>&1; sleep 1; echo back >/dev/console || exit 4';
+    const { exit, stdout } = await runToEnd(host, sh(script, { tty: true, init: false }));
+    expect({ exit: exit.exitCode, stdout }).toEqual({ exit: 0, stdout: 'back\r\n' });
+  });
+
   it('is read to its very end', async () => {
     const script =
       'i=0; while [ $i -lt 5000 ]; do echo "line $i of some length, so that it is more than one read"; i=$((i+1)); done; echo end';

@@ -6,7 +6,7 @@ import { basename } from 'node:path';
 import type { ReadStream } from 'node:tty';
 import { descendantsOf, signalProcess } from '../runtime/processes.js';
 import type { SealedPrograms } from '../runtime/sealed-programs.js';
-import { makePipe, spawnProgram, waitAny } from '../runtime/spawn.js';
+import { makePipe, spawnProgram, terminalPeer, waitAny } from '../runtime/spawn.js';
 import { readTerminal } from '../runtime/terminal-reader.js';
 import { receiveConsole } from './console.js';
 import { ContainerLog, type Stream } from './container-log.js';
@@ -35,6 +35,8 @@ interface Creator {
 interface Output {
   readonly socket: Socket | ReadStream;
   readonly closed: Promise<void>;
+  /** From now on it ends as soon as nobody in the container has it open. Safe twice. */
+  readonly release?: () => void;
 }
 
 export interface Keeper {
@@ -121,12 +123,17 @@ export function createKeeper(sealed: SealedPrograms): Keeper {
 
   const readConsole = (container: string, fd: number) => {
     const one = kept.get(container);
+    const release = holdOpen(fd);
     const { socket, ended } = readTerminal(fd, (data) => {
       if (one && kept.get(container) === one) one.log.write('stdout', data, new Date());
       return true;
     });
-    if (!one) return socket.destroy();
-    one.outputs.push({ socket, closed: ended });
+    if (one) {
+      one.outputs.push({ socket, closed: ended, release });
+      return;
+    }
+    release();
+    socket.destroy();
   };
 
   const reap = () => {
@@ -166,11 +173,17 @@ export function createKeeper(sealed: SealedPrograms): Keeper {
     writeExit(one.request, exitCode, at);
   };
 
-  const drained = ({ outputs }: Kept) => within(drainMs, Promise.all(outputs.map(({ closed }) => closed)));
+  const drained = ({ outputs }: Kept) => {
+    for (const { release } of outputs) release?.();
+    return within(drainMs, Promise.all(outputs.map(({ closed }) => closed)));
+  };
 
   const letGo = (one: Kept) => {
     if (kept.get(one.request.container) === one) kept.delete(one.request.container);
-    for (const { socket } of one.outputs) socket.destroy();
+    for (const { socket, release } of one.outputs) {
+      release?.();
+      socket.destroy();
+    }
     one.log.close();
   };
 
@@ -188,6 +201,27 @@ export function createKeeper(sealed: SealedPrograms): Keeper {
       return kept.size;
     },
   };
+}
+
+/**
+ * A terminal ends for good when its other side is closed by all, and who opens it again gets EIO. Programs do that while they
+ * live: systemd has its console open only while it says something.
+ */
+function holdOpen(master: number): () => void {
+  let peer = peerOf(master);
+  return () => {
+    if (peer !== null) closeSync(peer);
+    peer = null;
+  };
+}
+
+/** Null where there is none to be had, for want of descriptors: no reason to end all that is kept. */
+function peerOf(master: number): number | null {
+  try {
+    return terminalPeer(master);
+  } catch {
+    return null;
+  }
 }
 
 /** The program, and what it has started so far: the container's first process among it. */

@@ -22,6 +22,7 @@ const pipeCall = libc.func('int pipe2(_Out_ int *ends, int flags)');
 const controlCall = libc.func('int prctl(int option, ulong a, ulong b, ulong c, ulong d)');
 const memoryFileCall = libc.func('int memfd_create(const char *name, uint flags)');
 const fcntlCall = libc.func('int fcntl(int fd, int command, int argument)');
+const ioctlCall = libc.func('int ioctl(int fd, ulong request, int argument)');
 koffi.struct('iovec', { base: 'void *', len: 'size_t' });
 koffi.struct('msghdr', {
   name: 'void *',
@@ -107,6 +108,13 @@ export function makePipe(): { readonly readEnd: number; readonly writeEnd: numbe
 export function duplicate(fd: number): number {
   const duplicateCloseOnExec = 1030;
   return check('fcntl', fcntlCall(fd, duplicateCloseOnExec, 0), `descriptor ${fd}`);
+}
+
+/** The other side of the terminal `master`, in whatever devpts that is (ioctl_tty(2)). The caller closes it. @throws SyscallError. */
+export function terminalPeer(master: number): number {
+  const getPeer = 0x5441;
+  const readWriteNoTerminalOfOursCloseOnExec = 2 | 0o400 | 0o2000000;
+  return check('ioctl', ioctlCall(master, getPeer, readWriteNoTerminalOfOursCloseOnExec), 'TIOCGPTPEER');
 }
 
 /** Descendants whose parent ends become children of this process, in place of the host's init. */
