@@ -2474,6 +2474,8 @@ export interface components {
             dns?: components["schemas"]["Dns"];
             /** @description Of a container that begins as root; another user has none. */
             capabilities?: components["schemas"]["Capabilities"];
+            /** @description The container may make control groups below its own, at /sys/fs/cgroup: for images whose first process is systemd, with `init` false. Its limits stay out of its reach. Only on hosts with cgroup v2, and not with isolation "sandbox". Default: no. */
+            delegateCgroup?: boolean;
             /** @description Seconds from its start in which it must become what others wait for (`dependsOn`), else the task stops. Left out: no limit. */
             startTimeoutSeconds?: number;
             /** @description Start only when each of these holds. Containers without a dependency start at once, side by side. */
@@ -3943,6 +3945,8 @@ export interface components {
             dns?: components["schemas"]["Dns"];
             /** @description Of a container that begins as root; another user has none. */
             capabilities?: components["schemas"]["Capabilities"];
+            /** @description The container may make control groups below its own, at /sys/fs/cgroup: for images whose first process is systemd, with `init` false. Its limits stay out of its reach. Only on hosts with cgroup v2, and not with isolation "sandbox". Default: no. */
+            delegateCgroup?: boolean;
             /** @description Seconds from its start in which it must become what others wait for (`dependsOn`), else the task stops. Left out: no limit. */
             startTimeoutSeconds?: number;
             /** @description Start only when each of these holds. Containers without a dependency start at once, side by side. */

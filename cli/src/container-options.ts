@@ -38,6 +38,7 @@ export interface ContainerOptions {
   /** False with --no-init. */
   readonly init?: boolean;
   readonly stopSignal?: string;
+  readonly delegateCgroup?: boolean;
   /** Milliseconds. */
   readonly startTimeout?: number;
   readonly cpuBurst?: boolean;
@@ -71,6 +72,7 @@ export function addContainerOptions(command: Command): Command {
     .option('--cap-drop <name>', 'a capability less, or ALL', upperCase)
     .option('--init', 'a small init as process 1 (this is the default)')
     .option('--no-init', 'the program itself as process 1')
+    .option('--delegate-cgroup', 'control groups of its own, for systemd as process 1')
     .option('--stop-signal <signal>', 'in place of the image’s, else SIGTERM', (text) => signalName(text, constants.signals))
     .option('--start-timeout <time>', 'how long the start may take', durationOption('--start-timeout'))
     .option('--cpu-burst', 'use CPU that nobody else wants: --cpu is a share, not a limit')
@@ -100,6 +102,7 @@ export function containerFields(options: ContainerOptions): Partial<Container> {
     capabilities: Object.keys(capabilities).length > 0 ? capabilities : undefined,
     // The API's default is an init.
     init: options.init === false ? false : undefined,
+    delegateCgroup: options.delegateCgroup,
     stopSignal: options.stopSignal,
     startTimeoutSeconds: options.startTimeout === undefined ? undefined : Math.ceil(options.startTimeout / 1000),
   }) as Partial<Container>;

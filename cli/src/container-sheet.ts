@@ -28,6 +28,7 @@ function containerLines(container: Container): Line[] {
     ['terminal', container.tty ? 'yes' : null],
     ['root', container.readonlyRootFilesystem ? 'read-only' : null],
     ['init', container.init ? null : 'no'],
+    ['control groups', container.delegateCgroup ? 'delegated' : null],
     ['labels', pairs(container.labels ?? {})],
     ['ulimits', list(ulimits?.map(({ name, soft, hard }) => `${name}=${soft}:${hard}`))],
     ['tmpfs', list(tmpfs?.map(({ path, sizeMiB }) => `${path} (${memory(sizeMiB)})`))],

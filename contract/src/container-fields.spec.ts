@@ -29,6 +29,7 @@ test('takes every field', () => {
     ],
     dns: { servers: ['10.0.0.2'], search: ['example.com'], options: ['ndots:2', 'rotate'] },
     capabilities: { add: ['NET_RAW', 'CAP_CHOWN'], drop: ['ALL'] },
+    delegateCgroup: true,
     startTimeoutSeconds: 30,
     stopSignal: 'SIGRTMIN+3',
     stopTimeoutSeconds: 3600,

@@ -117,3 +117,10 @@ function refuseRepeated<F extends string>(
       context.addIssue({ code: 'custom', path: [index, field], message: `"${item[field]}" is given twice` });
   });
 }
+
+export const delegateCgroupSchema = z
+  .boolean()
+  .describe(
+    'The container may make control groups below its own, at /sys/fs/cgroup: for images whose first process is systemd, with `init` ' +
+      'false. Its limits stay out of its reach. Only on hosts with cgroup v2, and not with isolation "sandbox". Default: no.',
+  );

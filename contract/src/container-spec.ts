@@ -22,6 +22,8 @@ export const containerExtrasSchema = z.object({
     .object({ servers: z.array(z.string()), search: z.array(z.string()), options: z.array(z.string()) })
     .default({ servers: [], search: [], options: [] }),
   capabilities: z.object({ add: z.array(z.string()), drop: z.array(z.string()) }).default({ add: [], drop: [] }),
+  /** Its control group is its own to divide. */
+  delegateCgroup: z.boolean().default(false),
   /** Null: no limit of the definition's own. */
   startTimeoutSeconds: count.nullable().default(null),
 });

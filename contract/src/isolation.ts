@@ -57,6 +57,11 @@ function containerFaults(container: object, index: number): IsolationFault[] {
   const faults: IsolationFault[] = Object.entries(withoutHost)
     .filter(([field]) => isGiven(given[field]))
     .map(([field, message]) => ({ path: ['containers', index, field], message }));
+  if (given.delegateCgroup === true)
+    faults.push({
+      path: ['containers', index, 'delegateCgroup'],
+      message: 'a sandbox has no control groups inside: take isolation "container"',
+    });
   const check = given.healthCheck as { command?: unknown } | null | undefined;
   if (check?.command)
     faults.push({

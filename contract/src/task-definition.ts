@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { pageQuerySchema } from './account.js';
 import { capabilitiesSchema } from './capabilities.js';
 import {
+  delegateCgroupSchema,
   dnsSchema,
   extraHostsSchema,
   hostnameSchema,
@@ -113,6 +114,7 @@ export const containerDefinitionSchema = z
     extraHosts: extraHostsSchema.optional().describe('Further lines of /etc/hosts.'),
     dns: dnsSchema.optional(),
     capabilities: capabilitiesSchema.optional().describe('Of a container that begins as root; another user has none.'),
+    delegateCgroup: delegateCgroupSchema.optional(),
     startTimeoutSeconds: z
       .int()
       .min(limits.startTimeoutSeconds.min)

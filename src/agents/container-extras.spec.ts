@@ -17,6 +17,7 @@ it('hands on what the definition says, with the defaults of its parts', () => {
     shmSizeMiB: 1,
     sysctls: { 'net.core.somaxconn': '100' },
     extraHosts: [{ hostname: 'db', address: '10.0.0.1' }],
+    delegateCgroup: true,
     startTimeoutSeconds: 9,
   };
   const extras = toContainerExtras(

@@ -17,6 +17,7 @@ export function toContainerExtras(container: ContainerDefinition): ContainerExtr
     extraHosts: container.extraHosts ?? [],
     dns: { servers: dns?.servers ?? [], search: dns?.search ?? [], options: dns?.options ?? [] },
     capabilities: { add: capabilities?.add ?? [], drop: capabilities?.drop ?? [] },
+    delegateCgroup: container.delegateCgroup ?? false,
     startTimeoutSeconds: container.startTimeoutSeconds ?? null,
     ...toContainerStorage(container),
   };

@@ -18,6 +18,8 @@ export interface Needs {
   readonly volumes?: readonly VolumeNeed[];
   /** What kinds of volumes the host must know how to make. */
   readonly volumeKinds?: readonly VolumeKind[];
+  /** A container's control group is to be its own to divide, which needs cgroup v2. */
+  readonly delegateCgroup?: true;
   readonly gpus?: Gpus;
   readonly placement?: PlacementRules;
   /** Absent: flex. */

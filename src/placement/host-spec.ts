@@ -7,6 +7,8 @@ const uncounted = 2 ** 30;
 /** Of hosts that name no zone. */
 export const defaultZone = 'default';
 const archOf: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
+/** What an agent says whose containers' control groups can be delegated to them. */
+export const delegationAttribute = 'cgroupDelegation';
 const volumeKindPrefix = '#volumes/';
 /** Different on each host: in the engine each would make a pool of its own. */
 const ownToHost: ReadonlySet<string> = new Set(['hostname']);

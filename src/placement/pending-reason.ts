@@ -8,7 +8,7 @@ import type { Shape } from './engine/shape.js';
 import type { PlaceRequest } from './engine/types.js';
 import type { World } from './engine/world.js';
 import type { HostRow } from './fleet.js';
-import { closedBecause, volumeKindAttribute, volumeKindIn } from './host-spec.js';
+import { closedBecause, delegationAttribute, volumeKindAttribute, volumeKindIn } from './host-spec.js';
 import { portName } from './task-shapes.js';
 import { homesInWords, livesElsewhere, type VolumeHomes, type VolumeNeed, writtenByOthers } from './volume-needs.js';
 
@@ -155,6 +155,9 @@ function attributesInWords({ hosts, shape, world }: Found): string {
   const kinds = (shape.spec.attributes ?? []).flatMap(({ key }) => volumeKindIn(key) ?? []);
   const missing = kinds.filter((kind) => hosts.some((host) => !world.hosts.specs[host]?.attributes[volumeKindAttribute(kind)]));
   if (missing.length > 0) return `${hostsInWords(hosts.length)} can make no ${missing.join(' and no ')} volumes`;
+  const lacks = (key: string) => hosts.some((host) => !world.hosts.specs[host]?.attributes[key]);
+  if ((shape.spec.attributes ?? []).some(({ key, op }) => key === delegationAttribute && op === 'exists') && lacks(delegationAttribute))
+    return `${hostsInWords(hosts.length)} can’t delegate control groups (delegateCgroup), which needs cgroup v2`;
   return `${hostsInWords(hosts.length)} without the attributes asked for`;
 }
 

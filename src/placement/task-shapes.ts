@@ -2,7 +2,7 @@
 import { limits } from '@berth/contract';
 import type { AttributeRule, LabelRule, PlaceRequest, ShapeSpec, Size } from './engine/types.js';
 import type { Needs, TaskRow } from './fleet.js';
-import { volumeKindAttribute } from './host-spec.js';
+import { delegationAttribute, volumeKindAttribute } from './host-spec.js';
 
 type Rules = NonNullable<Needs['placement']>;
 
@@ -131,9 +131,9 @@ function rulesOf(rules: Rules, tenantId: string): Partial<ShapeSpec> {
   };
 }
 
-function attributesOf({ placement, volumeKinds = [] }: Needs): Pick<ShapeSpec, 'attributes'> {
-  const kinds = volumeKinds.map((kind) => ({ key: volumeKindAttribute(kind), op: 'exists' as const }));
-  const attributes = [...(placement?.attributes ?? []).map(attributeRule), ...kinds];
+function attributesOf({ placement, volumeKinds = [], delegateCgroup }: Needs): Pick<ShapeSpec, 'attributes'> {
+  const keys = [...volumeKinds.map(volumeKindAttribute), ...(delegateCgroup ? [delegationAttribute] : [])];
+  const attributes = [...(placement?.attributes ?? []).map(attributeRule), ...keys.map((key) => ({ key, op: 'exists' as const }))];
   return attributes.length > 0 ? { attributes } : {};
 }
 

@@ -124,6 +124,7 @@ export function needsOf(spec: RegisteredSpec, request: Pick<RunTasks, 'placement
     ...(spec.isolation === 'sandbox' ? { isolation: spec.isolation } : {}),
     ...(diskMiB === limits.ephemeralStorageMiB.default ? {} : { diskMiB }),
     ...(kinds.length > 0 ? { volumeKinds: kinds } : {}),
+    ...(spec.containers.some(({ delegateCgroup }) => delegateCgroup) ? { delegateCgroup: true as const } : {}),
     ...(spec.networkMbps === undefined ? {} : { networkMbps: spec.networkMbps }),
     ...(spec.gpus === undefined ? {} : { gpus: spec.gpus }),
     ...(image === '' ? {} : { image }),

@@ -38,7 +38,7 @@ function input(more: Partial<ContainerSpec> = {}, change: Partial<BundleInput> =
   };
 }
 
-const allowed = { directories: [directory], files: ['/usr/bin/catatonit'], rlimits: { RLIMIT_NOFILE: 2 } };
+const allowed = { directories: [directory], files: ['/usr/bin/catatonit'], rlimits: { RLIMIT_NOFILE: 2 }, delegatedCgroup: false };
 const faultOf = (bundle: ReturnType<typeof bundleFor>) => bundleFault(bundle, allowed);
 /** Docker's default set without the three that reach past the task: NET_RAW, MKNOD, AUDIT_WRITE. */
 const usual = [
@@ -141,6 +141,11 @@ describe('bundleFor', () => {
   });
 });
 
+it('tells a container with control groups of its own that it is one', () => {
+  expect(bundleFor(input({ delegateCgroup: true })).process.env).toContain('container=oci');
+  expect(bundleFor(input()).process.env).not.toContain('container=oci');
+});
+
 describe('bundleFault', () => {
   type Broken = { -readonly [K in keyof ReturnType<typeof bundleFor>]: ReturnType<typeof bundleFor>[K] };
   const broken = (change: (bundle: Broken) => void) => {
@@ -205,5 +210,36 @@ describe('bundleFault', () => {
     ['a writable /proc/sys', (b) => (b.linux.readonlyPaths = readonlyPaths.filter((path) => path !== '/proc/sys')), /\/proc\/sys may be/],
   ])('refuses %s', (_what, change, fault) => {
     expect(broken(change)).toMatch(fault);
+  });
+
+  describe('of a container whose control group is delegated', () => {
+    const delegated = () => bundleFor(input({ delegateCgroup: true }));
+    const owns = { ...allowed, delegatedCgroup: true };
+    const mounting = (destination: string, type: string) => {
+      const bundle = delegated();
+      return { ...bundle, mounts: [...bundle.mounts, { destination, type, source: type, options: ['nosuid', 'nodev', 'rw'] }] };
+    };
+
+    it('lets its own control groups be writable, and the same of another container not', () => {
+      expect(bundleFault(delegated(), owns)).toBeNull();
+      expect(bundleFault(delegated(), allowed)).toBe('/sys/fs/cgroup may be written to');
+    });
+
+    it.each([
+      ['/mnt', 'cgroup', /\/mnt may be written/],
+      ['/sys/fs/cgroup/unified', 'cgroup', /cgroup on \/sys\/fs\/cgroup\/unified/],
+      ['/sys', 'sysfs', /\/sys may be written/],
+      ['/sys/fs/cgroup', 'tmpfs', /tmpfs on \/sys\/fs\/cgroup/],
+    ])('refuses %s as a writable %s', (destination, type, fault) => {
+      expect(bundleFault(mounting(destination, type), owns)).toMatch(fault);
+    });
+
+    it('refuses the host’s control groups, and every other writable path', () => {
+      const bundle = delegated();
+      const inHosts = { ...bundle.linux, namespaces: bundle.linux.namespaces.filter(({ type }) => type !== 'cgroup') };
+      expect(bundleFault({ ...bundle, linux: inHosts }, owns)).toMatch(/cgroup namespace/);
+      const open = { ...bundle.linux, readonlyPaths: bundle.linux.readonlyPaths.filter((path) => path !== '/proc/sys') };
+      expect(bundleFault({ ...bundle, linux: open }, owns)).toMatch(/\/proc\/sys may be written/);
+    });
   });
 });

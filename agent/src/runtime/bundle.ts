@@ -63,8 +63,9 @@ export const maskedPaths = [
   '/sys/firmware',
 ] as const;
 
+export const cgroupPath = '/sys/fs/cgroup';
 /** The last is a tmpfs with the controllers below it where the host has cgroup v1; crun leaves that writable. */
-export const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger', '/sys/fs/cgroup'] as const;
+export const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger', cgroupPath] as const;
 
 export const initPath = '/dev/init';
 /** What copies files in and out; by its name it knows itself. */
@@ -73,6 +74,8 @@ export const toolboxPath = '/dev/busybox';
 export const initArguments = 2;
 const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const ownTerminal = 'TERM=xterm';
+/** By which systemd knows that it is in a container (systemd.io/CONTAINER_INTERFACE). */
+const containerMark = 'container=oci';
 /** When the whole host runs out of memory, a task's process goes before the agent and the system (proc(5)). */
 const tasksFirst = 500;
 
@@ -115,7 +118,7 @@ export function bundleFor(input: BundleInput) {
       sysctl: { ...container.sysctls },
       seccomp: input.seccomp,
       maskedPaths: [...maskedPaths],
-      readonlyPaths: [...readonlyPaths],
+      readonlyPaths: readonlyPaths.filter((path) => path !== cgroupPath || !container.delegateCgroup) as string[],
     },
   };
 }
@@ -131,7 +134,10 @@ function argvOf({ container, image }: BundleInput): string[] {
 
 function environmentOf({ container, image, user, task, guestEnvironment = {} }: BundleInput): string[] {
   const merged = new Map<string, string>();
-  const given = [defaultPath, `HOME=${user.home}`, `HOSTNAME=${containerHostname(task, container)}`];
+  const given = [
+    ...[defaultPath, `HOME=${user.home}`, `HOSTNAME=${containerHostname(task, container)}`],
+    ...(container.delegateCgroup ? [containerMark] : []),
+  ];
   for (const line of [...given, ...(container.tty ? [ownTerminal] : []), ...image.environment]) {
     const equals = line.indexOf('=');
     if (equals > 0 && !line.includes('\0')) merged.set(line.slice(0, equals), line.slice(equals + 1));
@@ -180,7 +186,13 @@ function mountsOf({ container, places }: BundleInput): Mount[] {
     },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
-    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'] },
+    // Where it may be written to, the kernel lets nobody inside write but to what was made theirs: see delegation.ts.
+    {
+      destination: cgroupPath,
+      type: 'cgroup',
+      source: 'cgroup',
+      options: ['nosuid', 'noexec', 'nodev', 'relatime', container.delegateCgroup ? 'rw' : 'ro'],
+    },
     // What lies deeper comes later, or it would be hidden.
     ...[...container.tmpfs.map(tmpfsMount), ...(places.storage ?? [])].sort((a, b) => a.destination.length - b.destination.length),
     file('hosts'),

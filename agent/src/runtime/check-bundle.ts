@@ -2,7 +2,7 @@
 // root and does as it is told, and known holes of its versions are closed by these conditions (known-crun-faults.ts).
 import { posix } from 'node:path';
 import { allowedSysctls, grantableCapabilities } from '@berth/contract';
-import { type Bundle, initPath, maskedPaths, readonlyPaths, toolboxPath } from './bundle.js';
+import { type Bundle, cgroupPath, initPath, maskedPaths, readonlyPaths, toolboxPath } from './bundle.js';
 import { isKernels } from './mount-targets.js';
 import type { RlimitCeilings } from './rlimits.js';
 
@@ -12,13 +12,15 @@ export interface Allowed {
   readonly directories: readonly string[];
   readonly files: readonly string[];
   readonly rlimits: RlimitCeilings;
+  /** Whether it may write to its control group's file system. */
+  readonly delegatedCgroup: boolean;
 }
 
 /** What Berth mounts in places where nobody else may; each with the only type it may have. */
 const kernelMounts: Readonly<Record<string, string>> = {
   '/proc': 'proc',
   '/sys': 'sysfs',
-  '/sys/fs/cgroup': 'cgroup',
+  [cgroupPath]: 'cgroup',
   '/dev': 'tmpfs',
   '/dev/pts': 'devpts',
   '/dev/shm': 'tmpfs',
@@ -38,7 +40,7 @@ export function bundleFault(bundle: Bundle, allowed: Allowed): string | null {
     processFault(bundle.process, allowed) ??
     privilegesFault(bundle.process) ??
     namespacesFault(bundle.linux) ??
-    kernelFault(bundle.linux)
+    kernelFault(bundle.linux, allowed)
   );
 }
 
@@ -57,7 +59,8 @@ function mountsFault({ root, mounts }: Bundle, allowed: Allowed): string | null 
     if (!options.includes('nosuid')) return `programs on ${destination} may change their user`;
     // Devices of the task's own are made on /dev by crun, which is a tmpfs that only it has written to.
     if (destination !== '/dev' && type !== 'devpts' && !options.includes('nodev')) return `devices on ${destination} may be opened`;
-    if (['sysfs', 'cgroup'].includes(type) && !options.includes('ro')) return `${destination} may be written to`;
+    const isDelegated = allowed.delegatedCgroup && type === 'cgroup' && destination === cgroupPath;
+    if (['sysfs', 'cgroup'].includes(type) && !options.includes('ro') && !isDelegated) return `${destination} may be written to`;
   }
   // CVE-2026-47766 and its like: without a mount on /dev, crun makes devices and files where a link in the image points.
   return ['/proc', '/dev', '/sys'].reduce<string | null>(
@@ -92,13 +95,16 @@ function namespacesFault(linux: Bundle['linux']): string | null {
   return null;
 }
 
-function kernelFault({ seccomp, maskedPaths: masked, readonlyPaths: readOnly, resources, sysctl }: Bundle['linux']): string | null {
+function kernelFault(
+  { seccomp, maskedPaths: masked, readonlyPaths: readOnly, resources, sysctl }: Bundle['linux'],
+  { delegatedCgroup }: Allowed,
+): string | null {
   if (seccomp.syscalls.length === 0 || seccomp.defaultAction !== 'SCMP_ACT_ERRNO') return 'it has no system call filter';
   if (resources.devices[0]?.allow !== false || resources.devices.some(({ allow }) => allow)) return 'it may open devices of the host';
   const setting = Object.keys(sysctl).find((name) => !allowedSysctls.includes(name));
   if (setting) return `it sets ${setting}, which is not the container’s own`;
   const open = maskedPaths.find((path) => !masked.includes(path));
   if (open) return `${open} is not hidden`;
-  const writable = readonlyPaths.find((path) => !readOnly.includes(path));
+  const writable = readonlyPaths.find((path) => !readOnly.includes(path) && !(delegatedCgroup && path === cgroupPath));
   return writable ? `${writable} may be written to` : null;
 }

@@ -44,6 +44,7 @@ export async function inspectHost(options: RuntimeOptions, paths: Paths, groups:
         arch: arch(),
         kernel: release(),
         cgroup: groups.version,
+        ...(groups.version === 'v2' && { cgroupDelegation: 'yes' }),
         crun,
         isolation: runsc === null ? 'container' : 'container,sandbox',
         ...(runsc !== null && { runsc }),

@@ -9,6 +9,7 @@ import { bundleFault } from './check-bundle.js';
 import type { CompiledFilters } from './compiled-filter.js';
 import { writeContainerFiles } from './container-files.js';
 import { resolveUser } from './container-user.js';
+import { delegate, delegationFault } from './delegation.js';
 import { programFault } from './executable.js';
 import { sandboxProcesses, startSandbox } from './gvisor.js';
 import { sandboxBundle } from './gvisor-bundle.js';
@@ -69,7 +70,11 @@ export async function launch(host: LaunchHost, request: LaunchRequest): Promise<
   const { task, container } = request;
   const at = paths.container(task.taskId, container.name);
   const begun = performance.now();
+  const refusal = container.delegateCgroup ? delegationFault(host.groups.version, task.isolation) : null;
+  if (refusal) throw new TaskStartError('TaskFailedToStart', `The container ${container.name} was refused: ${refusal}.`);
   const { created, prepared } = await make(host, request);
+  // crun has made the group its own meanwhile.
+  if (container.delegateCgroup) delegate(at.cgroup, request.ids.first);
   await request.mayRun();
   limitCpu(host, request);
   const waiting = performance.now();
@@ -154,6 +159,7 @@ function writeBundle(host: LaunchHost, request: LaunchRequest, userNamespace: nu
     directories: [shared.directory, ...Object.values(volumePlaces)],
     files: [host.options.programs.init, ...(host.toolbox ? [host.toolbox] : [])],
     rlimits: host.rlimits,
+    delegatedCgroup: container.delegateCgroup,
   };
   const targets = bundle.mounts.map(({ destination }) => destination);
   const linkAt = (path: string) => linkInRootfs(at.rootfs, path);
