@@ -33,13 +33,20 @@ const pidOf = async (taskId: string) => (await host.sh(`cat /run/${host.instance
 async function leftovers(of: RuntimeHost): Promise<Record<string, string>> {
   const run = `/run/${of.instance}`;
   return {
-    mounts: await of.sh(`grep -c ' ${run}/[ts]' /proc/self/mountinfo || true`),
+    mounts: await of.sh(`grep -c ' ${run}/[a-z]*/' /proc/self/mountinfo || true`),
+    keepersMounts: `${(await keeperMounts(of)).filter((target) => target.startsWith(`${run}/`)).length}\n`,
     interfaces: await of.sh(`ls /sys/class/net | grep -c '^${of.instance}v' || true`),
     cgroups: await of.sh(`find /sys/fs/cgroup -mindepth 2 -maxdepth 3 -type d -path '*/${of.instance}/*' | wc -l`),
     creations: `${await processesWith(`${run}/crun `)}\n`,
-    files: await of.sh(`find ${run}/tasks ${run}/crun ${run}/exits ${run}/s ${run}/slots ${of.dataDirectory}/tasks -mindepth 1 | wc -l`),
+    files: await of.sh(`find ${run}/tasks ${run}/crun ${run}/exits ${run}/s ${run}/slots -mindepth 1 | wc -l`),
     ports: await of.sh(`nft list set bridge ${of.instance} ports | grep -c 0a:58 || true`),
   };
+}
+
+/** Where something is mounted in the namespace in which containers are made. */
+async function keeperMounts({ instance, sh }: RuntimeHost): Promise<string[]> {
+  const found = await sh(`cat /proc/$(pgrep -f '^[^ ]*node .*/run/${instance}/keeper.sock')/mountinfo | cut -d ' ' -f 5`);
+  return found.split('\n');
 }
 
 /** How many processes run with `text` among their arguments: crun's, and a container's first one that was not let go. */
@@ -49,7 +56,7 @@ async function processesWith(text: string): Promise<number> {
   return lines.filter((line) => line.replaceAll('\0', ' ').includes(text)).length;
 }
 
-const nothing = { mounts: '0\n', interfaces: '0\n', cgroups: '0\n', creations: '0\n', files: '0\n', ports: '0\n' };
+const nothing = { mounts: '0\n', keepersMounts: '0\n', interfaces: '0\n', cgroups: '0\n', creations: '0\n', files: '0\n', ports: '0\n' };
 
 describe('after the agent was killed', () => {
   it('finds what runs, under the same pid, and what has ended meanwhile, with its code', async () => {
@@ -150,6 +157,22 @@ describe('a keeper that is killed', () => {
     await until(async () => (await host.call.exits()).find((exit) => exit.taskId === first.taskId));
     expect(await runToEnd(host, sh('echo hello; exit 3'))).toMatchObject({ exit: { exitCode: 3 }, stdout: 'hello\n' });
     await host.call.cleanup(first.taskId);
+  });
+});
+
+describe('the namespace in which containers are made', () => {
+  it('has the root file systems of those that run, and no sandbox: crun reads and copies all mounts for each container', async () => {
+    const task = sh('sleep 600');
+    await startTask(host, task);
+    const here = (await host.sh("cut -d ' ' -f 5 /proc/self/mountinfo")).split('\n');
+    const sandboxes = `/run/${host.instance}/slots/`;
+    const rootfs = `/run/${host.instance}/tasks/${task.taskId}/containers/main/rootfs`;
+    expect(here.filter((target) => target.startsWith(sandboxes))).not.toEqual([]);
+    const there = await keeperMounts(host);
+    expect(there.filter((target) => target.startsWith(sandboxes))).toEqual([]);
+    expect(there).toContain(rootfs);
+    await host.call.cleanup(task.taskId);
+    expect(await keeperMounts(host)).not.toContain(rootfs);
   });
 });
 

@@ -5,7 +5,7 @@ import type { Cgroups } from './cgroup.js';
 import { forgetSandbox } from './gvisor.js';
 import type { Monitor } from './monitor.js';
 import type { Paths } from './paths.js';
-import { containersOf, namesIn, readRecord, type SandboxRecord } from './records.js';
+import { containersOf, readRecord, type SandboxRecord } from './records.js';
 import { removeTree } from './remove-tree.js';
 import { cleanupRootfs } from './rootfs.js';
 
@@ -24,17 +24,17 @@ export interface CleanupHost {
 export async function cleanupTask(host: CleanupHost, taskId: string): Promise<void> {
   const { paths, groups } = host;
   const at = paths.task(taskId);
-  const names = [...new Set([...containersOf(paths, taskId), ...namesIn(at.data), ...groups.children(at.cgroup)])];
+  const recorded = containersOf(paths, taskId);
+  const names = recorded.length > 0 ? recorded : groups.children(at.cgroup);
   // First, or an exit file would be written after everything else is gone.
   await Promise.all(names.map((name) => host.monitor.forget(paths.container(taskId, name))));
-  await groups.remove(at.cgroup);
+  await groups.remove(at.cgroup, names);
   const sandbox = readRecord<SandboxRecord>(at.sandbox);
   if (sandbox) host.discardDisk(sandbox.slot);
-  await Promise.all(names.map((name) => removeContainerFiles(paths, taskId, name)));
+  await Promise.all(names.map((name) => removeOutside(paths, taskId, name)));
   await host.releaseVolumes(taskId);
   if (sandbox) host.releaseSlot(sandbox.slot);
-  await removeTree(at.data);
-  // Last, because it holds the record that says which sandbox the task has.
+  // Last, because it holds the record that says which sandbox the task has. The containers' are in it.
   rmSync(at.directory, { recursive: true, force: true });
 }
 
@@ -47,7 +47,8 @@ export async function removeContainer(
   const at = paths.container(taskId, name);
   await monitor.forget(at);
   await groups.remove(at.cgroup);
-  await removeContainerFiles(paths, taskId, name);
+  await removeOutside(paths, taskId, name);
+  rmSync(at.directory, { recursive: true, force: true });
 }
 
 /** Takes away a container that has ended, with all that it has written, so that its next attempt begins clean. */
@@ -58,9 +59,11 @@ export async function clearContainer(host: Pick<CleanupHost, 'paths' | 'groups' 
   if (sandbox) await removeTree(paths.writable(sandbox.slot, name));
 }
 
-async function removeContainerFiles(paths: Paths, taskId: string, name: string): Promise<void> {
+/** What there is of a container outside its directory, or mounted in there. */
+async function removeOutside(paths: Paths, taskId: string, name: string): Promise<void> {
   const at = paths.container(taskId, name);
   await cleanupRootfs(at);
   forgetSandbox(paths, at.id);
-  for (const path of [at.directory, at.state, at.exitFile]) rmSync(path, { recursive: true, force: true });
+  // The record first: with it and without an exit file the container would count as running.
+  for (const path of [at.record, at.state, at.exitFile]) rmSync(path, { recursive: true, force: true });
 }

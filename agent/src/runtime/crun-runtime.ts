@@ -18,6 +18,7 @@ import { freezeGroup } from './freezer.js';
 import { healthChecks } from './health-check.js';
 import { images } from './images.js';
 import type { InsideHost } from './inside.js';
+import { hideSlotsFromKeeper } from './keeper-view.js';
 import { type LaunchHost, launch } from './launch.js';
 import { forgetFormerBoot, forgetRun, settleContainers, tasksOnHost } from './leftovers.js';
 import { limiter } from './limiter.js';
@@ -107,7 +108,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     toolbox: report.toolbox,
   };
   const stats = taskStats(paths, groups, options.clock);
-  const egress = egressCounters(paths, net, options.log);
+  const egress = egressCounters(net, options.log);
   const insideHost: InsideHost = { paths, groups, programs: options.programs, sealed: sealedPrograms() };
   const inside = crunInside(insideHost);
   let exits: ExitWatch | null = null;
@@ -115,9 +116,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
 
   const start = async (known: readonly TaskId[], listeners: RuntimeListeners): Promise<void> => {
     forgetFormerBoot(paths, report.facts.bootId);
-    for (const directory of [paths.run, paths.slots, paths.tasks]) mkdirSync(directory, { recursive: true, mode: 0o711 });
+    hideSlotsFromKeeper(paths);
+    for (const directory of [paths.run, paths.tasks]) mkdirSync(directory, { recursive: true, mode: 0o711 });
     await storage.adopt(known);
-    for (const directory of [paths.crunRoot, paths.runscRoot, paths.exits, paths.taskData, paths.disks, paths.logs])
+    for (const directory of [paths.crunRoot, paths.runscRoot, paths.exits, paths.disks, paths.logs])
       mkdirSync(directory, { recursive: true, mode: 0o711 });
     writeFileSync(paths.bootIdFile, report.facts.bootId);
     await store.prepare();

@@ -16,6 +16,7 @@ import { sandboxBundle } from './gvisor-bundle.js';
 import type { Image } from './image-store.js';
 import { CreateError, type Monitor } from './monitor.js';
 import { imageFault, volumeFault } from './mount-targets.js';
+import { type OpenNamespaces, pathOfDescriptor, withNamespaces } from './namespaces.js';
 import { ociProgram } from './oci-program.js';
 import type { RuntimeOptions } from './options.js';
 import type { Paths } from './paths.js';
@@ -29,7 +30,6 @@ import { environmentWithSecrets, usesSecrets } from './secret-use.js';
 import { writeSecretFiles } from './secrets.js';
 import { startErrorOf } from './start-failure.js';
 import { storageMounts, volumeMounts } from './storage-mounts.js';
-import { openUserNamespace } from './user-namespace.js';
 
 export interface LaunchHost {
   readonly options: RuntimeOptions;
@@ -93,16 +93,13 @@ async function make(host: LaunchHost, request: LaunchRequest) {
   const { paths } = host;
   const { task, container } = request;
   const at = paths.container(task.taskId, container.name);
-  const userNamespace = openUserNamespace(paths.slot(request.slot).net);
-  try {
-    writeBundle(host, request, userNamespace);
+  return withNamespaces(paths.slot(request.slot).net, async (namespaces) => {
+    writeBundle(host, request, namespaces);
     mkdirSync(dirname(at.log), { recursive: true, mode: 0o700 });
     host.groups.limit(at.cgroup, { cpuMillis: null, memoryMiB: container.memoryMiB, pids: null });
     const prepared = performance.now();
     return { created: await createOrExplain(host, request), prepared };
-  } finally {
-    closeSync(userNamespace);
-  }
+  });
 }
 
 /**
@@ -117,30 +114,29 @@ function limitCpu({ groups, paths }: LaunchHost, { task, container }: LaunchRequ
   if (container.cpuMillis !== null) limit(paths.container(task.taskId, container.name).cgroup, container.cpuMillis);
 }
 
-function writeBundle(host: LaunchHost, request: LaunchRequest, userNamespace: number): void {
+function writeBundle(host: LaunchHost, request: LaunchRequest, namespaces: OpenNamespaces): void {
   const { paths } = host;
   const { task, image, ids } = request;
   const container = withSecretVariables(request);
   const at = paths.container(task.taskId, container.name);
   const shared = paths.task(task.taskId);
   const writable = paths.writable(request.slot, container.name);
-  prepareRootfs(at, { store: paths.layers, layers: image.layers, writable, ids, userNamespace });
+  prepareRootfs(at, { store: paths.layers, layers: image.layers, writable, ids, userNamespace: namespaces.user });
   const userText = container.user ?? image.config.user;
-  const volumePlaces = { scratch: paths.scratch(request.slot), mounts: shared.mounts };
   const input = {
     task,
     container,
     image: image.config,
     places: {
       rootfs: at.rootfs,
-      userNamespace: `/proc/${process.pid}/fd/${userNamespace}`,
-      networkNamespace: paths.slot(request.slot).net,
+      userNamespace: pathOfDescriptor(namespaces.user),
+      networkNamespace: pathOfDescriptor(namespaces.network),
       cgroup: at.cgroup,
       files: writeContainerFiles(shared.files, at.files, container, request.address),
       init: host.options.programs.init,
       toolbox: host.toolbox,
       storage: explain(container.name, () => [
-        ...volumeMounts(container, task.volumes, volumePlaces),
+        ...volumeMounts(container, task.volumes, shared.mounts),
         ...storageMounts(writeSecretFiles(at.secretFiles, container, request.secrets, request.ids)),
       ]),
     },
@@ -156,7 +152,7 @@ function writeBundle(host: LaunchHost, request: LaunchRequest, userNamespace: nu
   const wrong = programFault(program, bundle.process.env, bundle.process.cwd, (path) => programKind(at.rootfs, path));
   if (wrong) throw new TaskStartError('TaskFailedToStart', `The container ${container.name} could not be started: ${wrong}.`);
   const allowed = {
-    directories: [shared.directory, ...Object.values(volumePlaces)],
+    directories: [shared.directory, shared.mounts],
     files: [host.options.programs.init, ...(host.toolbox ? [host.toolbox] : [])],
     rlimits: host.rlimits,
     delegatedCgroup: container.delegateCgroup,

@@ -16,7 +16,7 @@ import { unmount } from './syscalls.js';
 
 /** Ids of all tasks of which anything is there. */
 export function tasksOnHost(paths: Paths, groups: Cgroups): string[] {
-  const named = [...namesIn(paths.tasks), ...namesIn(paths.taskMounts), ...namesIn(paths.taskData), ...groups.children(paths.instance)];
+  const named = [...namesIn(paths.tasks), ...namesIn(paths.taskMounts), ...groups.children(paths.instance)];
   const prefixed = [...namesIn(paths.crunRoot), ...namesIn(paths.exits)].map((name) => name.split('.')[0] ?? '');
   return [...new Set([...named, ...prefixed])].filter(isId);
 }
@@ -31,7 +31,7 @@ export function forgetRun(paths: Paths): void {
   // Volumes are in these: nothing that is in them is walked.
   for (const directory of [paths.taskMounts, paths.volumeMounts]) for (const target of mountsBelow(directory)) unmount(target);
   for (const directory of [paths.crunRoot, paths.runscRoot, paths.exits, paths.slots, paths.tasks, paths.imageRun, paths.secrets]) {
-    for (const target of mountsBelow(directory)) unmount(target);
+    for (const target of [...mountsBelow(directory), directory]) unmount(target);
     rmSync(directory, { recursive: true, force: true });
   }
   for (const file of [paths.bootIdFile, paths.networkState, paths.subnetInUse]) rmSync(file, { force: true });

@@ -7,6 +7,7 @@ import { basename, dirname, extname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Answer, type Hello, lineReader, type Request } from '../keeper/protocol.js';
+import { inKeeperView } from './keeper-view.js';
 import type { OciProgram } from './oci-program.js';
 import type { RuntimeOptions } from './options.js';
 import type { Paths } from './paths.js';
@@ -160,7 +161,8 @@ async function startKeeper(paths: Paths, onEnd: () => void): Promise<Connection>
   try {
     const args = [...smallHeap, ...process.execArgv, program, paths.keeperSocket];
     // In a session of its own, so that nothing that is meant for the agent ends it.
-    const child = spawn(process.execPath, args, {
+    const view = inKeeperView(paths, process.execPath, args);
+    const child = spawn(view.program, view.args, {
       detached: true,
       stdio: ['ignore', log, log],
       env: { PATH: process.env.PATH },

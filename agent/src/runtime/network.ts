@@ -4,8 +4,8 @@ import { access, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { macOf, type NetworkState } from '@berth/contract';
 import type { Subnet } from './addresses.js';
-import { countersIn } from './counter-list.js';
-import { openNft, openNftList } from './nft.js';
+import { openNft } from './nft.js';
+import { counterNames, readCounters } from './nft-counters.js';
 import { FirewallModel, type Member } from './nft-model.js';
 import { type Port, removeTablesText, tablesText } from './nft-rules.js';
 import type { Paths } from './paths.js';
@@ -36,10 +36,10 @@ export interface Network {
   /** The task of this slot has no process any more. Its rules go within a second. Safe twice. */
   leave(slot: number): void;
   /**
-   * Bytes that each task has sent to the outside since it joined, by the name of its counter (`counterOf`). An agent's death
-   * changes nothing in them; who throws away the host's tables begins them anew.
+   * Bytes that each task has sent to the outside since it joined, by the name of its counter (`counterOf`), as far as there
+   * are such. An agent's death changes nothing in them; who throws away the host's tables begins them anew.
    */
-  sentBytes(): ReadonlyMap<string, number>;
+  sentBytes(counters: readonly string[]): ReadonlyMap<string, number>;
   readonly members: Pick<FirewallModel, 'knows' | 'hostPorts'>;
   /** Fills a chain for the host's own services: see nft-rules.ts. */
   open: FirewallModel['open'];
@@ -53,8 +53,6 @@ export function network(paths: Paths, subnet: Subnet, underlay: string | null): 
   const { bridge, table } = paths;
   const ip = (batch: string, force = false) => mustRun('ip', [...(force ? ['-force'] : []), '-batch', '-'], { timeoutMs, input: batch });
   const nft = openNft();
-  const list = openNftList();
-  const readCounters = () => countersIn(list(`list counters table ip ${table}`));
   const model = new FirewallModel(table, tablesText(paths, subnet.cidr, subnet.gateway), subnet.cidr);
   const tunnel = overlay(paths.overlay, subnet, underlay, mtuBytes);
   const portOf = (slot: number): Port => {
@@ -115,7 +113,7 @@ export function network(paths: Paths, subnet: Subnet, underlay: string | null): 
       if (state) model.setState(state);
       astray = true;
       await commit();
-      model.removeOtherCounters(readCounters().keys());
+      model.removeOtherCounters(counterNames(table));
       await commit();
       await tunnel.tearDown();
       // What fails here is tried again as soon as the control plane says the same: no reason not to begin.
@@ -143,7 +141,7 @@ export function network(paths: Paths, subnet: Subnet, underlay: string | null): 
       model.leave(slot);
       sweepLater();
     },
-    sentBytes: readCounters,
+    sentBytes: (counters) => readCounters(table, counters),
     setState: async (state) => {
       model.setState(state);
       await commit();

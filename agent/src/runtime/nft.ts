@@ -5,29 +5,8 @@ import koffi from 'koffi';
 /** Carries out nft(8)'s text as one transaction: all of it or nothing. @throws Error with nft's own words. */
 export type Nft = (text: string) => void;
 
-/** @returns what a command that lists says, as JSON (libnftables-json(5)). @throws Error with nft's own words. */
-export type NftList = (command: string) => string;
-
-/** NFT_CTX_OUTPUT_JSON of nftables/libnftables.h. */
-const asJson = 1 << 4;
-
 /** @throws Error when this machine lacks the library, which nft itself is made of. */
 export function openNft(): Nft {
-  return openContext().run;
-}
-
-/** @throws Error like `openNft`. */
-export function openNftList(): NftList {
-  const { library, context, run } = openContext();
-  library.func('void nft_ctx_output_set_flags(void *context, unsigned int flags)')(context, asJson);
-  const output = library.func('const char *nft_ctx_get_output_buffer(void *context)');
-  return (command) => {
-    run(command);
-    return output(context) as string;
-  };
-}
-
-function openContext() {
   const library = koffi.load('libnftables.so.1');
   const carryOut = library.func('int nft_run_cmd_from_buffer(void *context, const char *text)');
   const errors = library.func('const char *nft_ctx_get_error_buffer(void *context)');
@@ -35,10 +14,9 @@ function openContext() {
   // Else they go to this process' own stdout and stderr.
   library.func('int nft_ctx_buffer_output(void *context)')(context);
   library.func('int nft_ctx_buffer_error(void *context)')(context);
-  const run = (text: string): void => {
+  return (text) => {
     if (carryOut(context, text) === 0) return;
     const said: string = errors(context) ?? '';
     throw new Error(`nft refused: ${said.trim().slice(0, 1000)}`);
   };
-  return { library, context, run };
 }

@@ -32,7 +32,6 @@ export function pathsOf(instance: string, dataDirectory: string) {
     imagesUsed: join(data, 'images-used'),
     /** What pulls that are under way have on disk beside the store. */
     pulls: join(data, 'pulls'),
-    taskData: join(data, 'tasks'),
     disks: join(data, 'disks'),
     /** The files that persistent volumes are in, and where those in use are mounted. */
     volumes: join(data, 'volumes'),
@@ -78,7 +77,6 @@ export function pathsOf(instance: string, dataDirectory: string) {
       /** The images that it needs. */
       images: join(run, 'tasks', taskId, 'images.json'),
       files: join(run, 'tasks', taskId, 'files'),
-      data: join(data, 'tasks', taskId),
       logs: join(data, 'logs', taskId),
       cgroup: `${instance}/${taskId}`,
     }),

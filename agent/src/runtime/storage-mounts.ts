@@ -6,23 +6,23 @@ import type { SecretMount } from './secrets.js';
 
 const harmless = ['nosuid', 'nodev'];
 
-/** Where volumes of a task are on the host. */
-export interface VolumePlaces {
-  readonly scratch: string;
-  readonly mounts: string;
-}
-
-/** @throws Error when a mount point is of a volume that the task doesn't have. */
+/**
+ * @param mounts where the task's volumes are on the host.
+ * @throws Error when a mount point is of a volume that the task doesn't have.
+ */
 export function volumeMounts(
   { mountPoints = [] }: Pick<ContainerSpec, 'mountPoints'>,
   volumes: readonly VolumeSpec[] = [],
-  places: VolumePlaces,
+  mounts: string,
 ): Mount[] {
   return mountPoints.map(({ volume: name, path, readOnly }) => {
-    const volume = volumes.find((one) => one.name === name);
-    if (!volume) throw new Error(`the task has no volume ${name}`);
-    const source = join(volume.persistent || volume.nfs ? places.mounts : places.scratch, name);
-    return { destination: path, type: 'bind', source, options: ['bind', 'rprivate', readOnly ? 'ro' : 'rw', ...harmless] };
+    if (!volumes.some((volume) => volume.name === name)) throw new Error(`the task has no volume ${name}`);
+    return {
+      destination: path,
+      type: 'bind',
+      source: join(mounts, name),
+      options: ['bind', 'rprivate', readOnly ? 'ro' : 'rw', ...harmless],
+    };
   });
 }
 

@@ -38,6 +38,7 @@ export const mountFlags = {
   bind: 4096,
   recursive: 16384,
   private: 1 << 18,
+  shared: 1 << 20,
 } as const;
 
 /** A failed system call: `code` is the errno's name, as in Node's own errors. */
@@ -163,6 +164,14 @@ export function streamSocket(): number {
   const stream = 1;
   const nonBlock = 0o4000;
   return check('socket', socketCall(inet, stream | closeOnExec | nonBlock, 0), 'AF_INET');
+}
+
+/** A netlink(7) socket to what filters packets in this thread's network namespace. The caller closes it. */
+export function netfilterSocket(): number {
+  const netlink = 16;
+  const raw = 3;
+  const netfilter = 12;
+  return check('socket', socketCall(netlink, raw | closeOnExec, netfilter), 'NETLINK_NETFILTER');
 }
 
 /** ioctl(2) with a structure as its argument. */

@@ -5,12 +5,12 @@ import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, rmdirSync, stat
 import { join } from 'node:path';
 import type { NetworkState, TaskSpec, VolumeSpec } from '@berth/contract';
 import type { IdRange } from './addresses.js';
+import { withNamespaces } from './namespaces.js';
 import { mountNfs, unmountNfs } from './nfs-mount.js';
 import type { RuntimeLog } from './options.js';
 import type { Paths } from './paths.js';
 import { namesIn, readIfThere } from './records.js';
-import { mountIdmapped, unmount } from './syscalls.js';
-import { withUserNamespace } from './user-namespace.js';
+import { mount, mountFlags, mountIdmapped, unmount } from './syscalls.js';
 import { isMountPoint, mountVolume, removeVolume, unmountVolume } from './volume-image.js';
 import { VolumeLocks, type VolumeUse } from './volume-locks.js';
 import { writeWhole } from './write-whole.js';
@@ -64,16 +64,16 @@ export function volumes(paths: Paths, log: RuntimeLog, around: () => { subnet: s
     const at = paths.volume(volume.id);
     await inTurn(volume.id, () => mountVolume(at, volume.sizeMiB));
     const readOnly = volume.access === 'read';
-    withUserNamespace(paths.slot(slot).net, (fd) => mountIdmapped(at.mount, target, fd, closeSync, { readOnly }));
+    await withNamespaces(paths.slot(slot).net, async ({ user }) => mountIdmapped(at.mount, target, user, closeSync, { readOnly }));
   };
 
   const mountOne = async ({ name, persistent, nfs }: VolumeSpec, { taskId }: TaskSpec, { slot, ids }: TaskPlace): Promise<void> => {
-    if (!persistent && !nfs) return makeScratch(join(paths.scratch(slot), name), ids);
     const target = join(paths.task(taskId).mounts, name);
     mkdirSync(target, { recursive: true, mode: 0o711 });
     if (isMountPoint(target)) return;
     if (persistent) await mountPersistent(persistent, target, slot);
     else if (nfs) await mountNfs(nfs, target, around());
+    else mountScratch(join(paths.scratch(slot), name), target, ids);
   };
 
   const unmountIdle = async (id: string): Promise<void> => {
@@ -135,11 +135,14 @@ function usesOf(paths: Paths, taskId: string): readonly VolumeUse[] {
 }
 
 /** Owned by the container's root and open to every user, as the containers that share it may run as different ones. */
-function makeScratch(directory: string, ids: IdRange): void {
-  if (existsSync(directory)) return;
-  mkdirSync(directory, { recursive: true });
-  chownSync(directory, ids.first, ids.first);
-  chmodSync(directory, scratchMode);
+function mountScratch(directory: string, target: string, ids: IdRange): void {
+  if (!existsSync(directory)) {
+    mkdirSync(directory, { recursive: true });
+    chownSync(directory, ids.first, ids.first);
+    chmodSync(directory, scratchMode);
+  }
+  // The disk itself is nothing that the keeper, which makes containers, can see: see keeper-view.ts.
+  mount(directory, target, '', mountFlags.bind);
 }
 
 /** Only an empty directory is removed: were the volume still there, its data would go with it. */
