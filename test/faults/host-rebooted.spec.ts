@@ -45,9 +45,9 @@ it('row 13: the host is restarted: its tasks are lost, by the boot id, and none 
     expect(report).toMatchObject({ stopCode: 'HostRebooted', containers: [{ state: 'exited', reason: 'The host was restarted.' }] });
     expect(watch.attempts(task.taskId)).toHaveLength(1);
   }
-  // Something mounted on /proc keeps the kernel from letting containers mount their own.
+  // Something mounted on /proc keeps the kernel from letting containers mount their own. The keeper's namespace has it too.
   await host.kill('SIGKILL');
-  await host.sh(`umount ${bootIdFile}`);
+  await host.sh(`umount ${bootIdFile}; pkill -9 -f "/run/${host.instance}/[k]eeper.sock"`);
   await host.start();
   const next = shellTask(image, 'sleep 1000');
   host.run(next);

@@ -1,7 +1,6 @@
 // Connections to a task's own ports. The socket is made in the task's network namespace and connects to its loopback,
 // which is nobody else's: services that listen on 127.0.0.1 only are reached, and the host's own are not.
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { type Duplex } from 'node:stream';
 import { InsideError, type InsideHost } from './inside.js';
@@ -14,7 +13,7 @@ const connectWithinMs = 10_000;
 export async function connectInside(host: InsideHost, taskId: string, port: number): Promise<Duplex> {
   const sandbox = readRecord<SandboxRecord>(host.paths.task(taskId).sandbox);
   if (!sandbox) throw new InsideError('container_not_running', { container: 'of this task' });
-  const fd = socketIn(host.paths.slot(sandbox.slot).net);
+  const fd = inNetworkNamespace(host.paths.slot(sandbox.slot).net, streamSocket);
   // Not to be read before it is connected.
   const socket = new Socket({ fd, allowHalfOpen: true, manualStart: true } as ConstructorParameters<typeof Socket>[0]);
   try {
@@ -26,15 +25,4 @@ export async function connectInside(host: InsideHost, taskId: string, port: numb
   }
   socket.setNoDelay(true);
   return socket;
-}
-
-function socketIn(namespace: string): number {
-  const own = openSync('/proc/thread-self/ns/net', 'r');
-  const inside = openSync(namespace, 'r');
-  try {
-    return inNetworkNamespace(inside, own, streamSocket);
-  } finally {
-    closeSync(inside);
-    closeSync(own);
-  }
 }

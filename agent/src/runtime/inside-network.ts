@@ -1,6 +1,6 @@
 // The inner side of a sandbox's network: address, route and kernel settings, by ioctl(2) from the agent itself. A
 // program per sandbox would cost more than everything else about it.
-import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, writeFileSync } from 'node:fs';
 import { controlSocket, inNetworkNamespace, ioctl } from './syscalls.js';
 
 // linux/sockios.h, net/if.h, net/route.h
@@ -24,25 +24,18 @@ export interface InsideAddress {
 
 /** Sets up lo and eth0 of the network namespace that the file `namespace` names. Safe twice. */
 export function configureInside(namespace: string, to: InsideAddress): void {
-  const own = openSync('/proc/thread-self/ns/net', 'r');
-  const inside = openSync(namespace, 'r');
-  try {
-    inNetworkNamespace(inside, own, () => {
-      for (const [name, value] of settings) {
-        const file = `/proc/sys/net/${name}`;
-        if (existsSync(file)) writeFileSync(file, value);
-      }
-      const socket = controlSocket();
-      try {
-        configure(socket, to);
-      } finally {
-        closeSync(socket);
-      }
-    });
-  } finally {
-    closeSync(inside);
-    closeSync(own);
-  }
+  inNetworkNamespace(namespace, () => {
+    for (const [name, value] of settings) {
+      const file = `/proc/sys/net/${name}`;
+      if (existsSync(file)) writeFileSync(file, value);
+    }
+    const socket = controlSocket();
+    try {
+      configure(socket, to);
+    } finally {
+      closeSync(socket);
+    }
+  });
 }
 
 function configure(socket: number, to: InsideAddress): void {

@@ -138,16 +138,26 @@ export function openInRoot(rootFd: number, path: string): number | null {
 }
 
 /**
- * Runs `work` with this thread in the network namespace open as `fd`, and comes back. `work` must be synchronous. If
- * there is no way back the process ends: everything it did from then on would happen in a tenant's network.
+ * Runs `work` with this thread in the network namespace that the file `namespace` names, and comes back. `work` must be
+ * synchronous. If there is no way back the process ends: everything it did from then on would happen in a tenant's network.
  */
-export function inNetworkNamespace<T>(fd: number, ownFd: number, work: () => T): T {
+export function inNetworkNamespace<T>(namespace: string, work: () => T): T {
   const newNet = 0x40000000;
-  check('setns', setnsCall(fd, newNet), 'network namespace');
+  const own = openSync('/proc/thread-self/ns/net', 'r');
   try {
-    return work();
+    const inside = openSync(namespace, 'r');
+    try {
+      check('setns', setnsCall(inside, newNet), namespace);
+    } finally {
+      closeSync(inside);
+    }
+    try {
+      return work();
+    } finally {
+      if (setnsCall(own, newNet) !== 0) process.abort();
+    }
   } finally {
-    if (setnsCall(ownFd, newNet) !== 0) process.abort();
+    closeSync(own);
   }
 }
 
