@@ -1,13 +1,15 @@
 // A container's root file system: the image's layers, read through the task's own id mapping, below a writable layer.
+import { randomBytes } from 'node:crypto';
 import { chownSync, closeSync, fstatSync, mkdirSync, openSync, readlinkSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { IdRange } from './addresses.js';
 import type { ProgramKind } from './executable.js';
+import { namesIn } from './records.js';
 import { mount, mountIdmapped, openInRoot, unmount, unmountAside } from './syscalls.js';
 
 export interface RootfsPlace {
   readonly rootfs: string;
-  /** Where the store of layers is mounted with the task's ids, until the overlay is made: that keeps them on its own. */
+  /** In this, the store of layers is mounted with the task's ids until the overlay is made: that keeps them on its own. */
   readonly layers: string;
 }
 
@@ -40,24 +42,28 @@ export function prepareRootfs(at: RootfsPlace, { store, layers, writable, ids, u
   const options = `lowerdir=${layers.map((layer) => `l/${layer}`).join(':')},upperdir=${upper},workdir=${work}`;
   if (Buffer.byteLength(options) > maxMountOptionBytes)
     throw new Error(`The image has ${layers.length} layers, more than one mount can name. Rebuild it with fewer.`);
-  mkdirSync(at.layers, { recursive: true });
-  mountIdmapped(store, at.layers, userNamespace, closeSync, { readOnly: true });
+  // Another place each time: the unmount of an attempt before may wait its turn still, and would take this one's mount.
+  const mounted = join(at.layers, randomBytes(6).toString('hex'));
+  mkdirSync(mounted, { recursive: true });
+  mountIdmapped(store, mounted, userNamespace, closeSync, { readOnly: true });
   // Paths relative to the store leave room for about 140 layers in the one page that mount(2) takes. Nothing else runs
   // between the two calls, and everything else here uses absolute paths.
   const before = process.cwd();
   try {
-    process.chdir(at.layers);
+    process.chdir(mounted);
     mount('overlay', at.rootfs, 'overlay', 0, options);
   } finally {
     process.chdir(before);
     // Nobody waits for it; should it fail, the clean-up does it.
-    unmountAside(at.layers).catch(() => {});
+    unmountAside(mounted).catch(() => {});
   }
 }
 
 /** Safe twice, and without prepareRootfs. The writable layer goes with the task's disk. */
 export async function cleanupRootfs(at: RootfsPlace): Promise<void> {
+  // An agent of another version has mounted it there.
   unmount(at.layers);
+  for (const name of namesIn(at.layers)) unmount(join(at.layers, name));
   while (await unmountAside(at.rootfs));
 }
 
