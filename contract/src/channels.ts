@@ -42,7 +42,6 @@ export const streamErrorCodes = [
   'not_a_directory',
   'copy_failed',
   'port_closed',
-  'not_in_this_tier',
 ] as const satisfies readonly ErrorCode[];
 export type StreamErrorCode = (typeof streamErrorCodes)[number];
 

@@ -182,7 +182,6 @@ export const errorCodes = {
   not_a_directory: { status: 422, retry: false, message: '{path} is no directory of the container {container}.' },
   copy_failed: { status: 422, retry: false, message: 'The files could not be copied: {detail}.' },
   port_closed: { status: 502, retry: true, message: 'Nothing in the task listens on port {port}. Is the program up, and is it this port?' },
-  not_in_this_tier: { status: 409, retry: false, message: '{what} is not possible in the isolation tier {tier}.' },
   invoice_not_closed: {
     status: 409,
     retry: false,

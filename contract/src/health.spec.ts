@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { type Health, healthCheckSchema, taskHealth } from './health.js';
-import { isolationFaults } from './isolation.js';
 
 describe('a health check', () => {
   it.each([
@@ -28,15 +27,6 @@ describe('a health check', () => {
       retries: 3,
       startPeriodSeconds: 0,
     });
-  });
-});
-
-describe('a health check of a sandbox', () => {
-  const faultsOf = (healthCheck: object) =>
-    isolationFaults({ isolation: 'sandbox', memoryMiB: 128, containers: [{ healthCheck: healthCheckSchema.parse(healthCheck) }] });
-  it('asks over the network', () => {
-    expect(faultsOf({ tcp: { port: 80 } })).toEqual([]);
-    expect(faultsOf({ command: ['true'] })).toMatchObject([{ path: ['containers', 0, 'healthCheck', 'command'] }]);
   });
 });
 

@@ -1,5 +1,5 @@
 // What is done inside a running container has no more rights than the container: sessions, and copies against a tenant's
-// links. A sandbox takes neither, and says so.
+// links. Of sandboxes: test/host/sandbox.spec.ts.
 import { readFileSync } from 'node:fs';
 import type { Task } from '@berth/contract';
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import type { ContainerSpec, Task } from '@berth/contract';
+import type { ContainerSpec, Isolation, Task } from '@berth/contract';
 import { vi } from 'vitest';
 import { HostLinks } from '../../src/agents/host-links.service.js';
 import { type Api, startApi } from './api.js';
@@ -22,6 +22,9 @@ const patience = { timeout: 60_000, interval: 50 };
 type Container = Partial<Pick<ContainerSpec, 'command' | 'user' | 'readonlyRootFilesystem' | 'workingDirectory' | 'environment'>> & {
   readonly image: string;
   readonly tmpfs?: object[];
+  readonly healthCheck?: object;
+  /** Of the task: `container` if left out. */
+  readonly isolation?: Isolation;
 };
 
 export interface RealHost {
@@ -77,8 +80,14 @@ export async function startRealHost(given?: string): Promise<RealHost> {
     berth,
     registry,
     tenant,
-    async run({ image, ...container }) {
-      const definition = { family: 'inside', memoryMiB: 128, ephemeralStorageMiB: 64, containers: [{ name: 'main', image, ...container }] };
+    async run({ image, isolation = 'container', ...container }) {
+      const definition = {
+        family: 'inside',
+        isolation,
+        memoryMiB: 128,
+        ephemeralStorageMiB: 64,
+        containers: [{ name: 'main', image, ...container }],
+      };
       const { body } = await api.post('/v1/tasks').send({ definition }).expect(201);
       const [task] = body.items as [Task];
       await vi.waitUntil(async () => (await api.get(`/v1/tasks/${task.id}`)).body.state === 'running', patience);

@@ -1,22 +1,24 @@
 // Runs a program in a container that runs already, with the container's own confinement: `crun exec` with a process made
 // from its bundle, so that user, capabilities, seccomp, limits, namespaces and control group are those of its process 1.
+// In a sandbox it is `runsc exec`, to whose kernel the same process is given; that has no filter of calls for it.
 // A session's directory is on the host while it lasts; one that an earlier life of the agent left is ended at the start.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Isolation } from '@berth/contract';
 import { resolveUser } from './container-user.js';
 import { directoryFault, type ExecRequest, execProcess, type OciProcess } from './exec-spec.js';
-import { killSession } from './exec-sweep.js';
+import { type ExecFiles, execFiles, killSession } from './exec-sweep.js';
 import { InsideError, type InsideHost } from './inside.js';
-import { ociProgram } from './oci-program.js';
+import { type OciProgram, ociProgram } from './oci-program.js';
 import { isAlive } from './processes.js';
 import { readIfThere, readOrEmpty, readRecord, type StartRecord } from './records.js';
 import { readInRootfs } from './rootfs.js';
 
 export interface ExecProcess {
-  /** `crun exec`, which lives as long as the process inside and ends with its code. */
+  /** `crun exec` or `runsc exec`, which lives as long as the process inside and ends with its code. */
   readonly child: ChildProcess;
   /** Resolves when the program runs. Rejects with InsideError, saying why, if it never did. */
   readonly started: Promise<void>;
@@ -33,40 +35,36 @@ interface ExecOptions {
   readonly stdio: StdioOptions;
   /** Further arguments of `crun exec`. */
   readonly args?: readonly string[];
+  /** Of runsc alone: `stdio` is a terminal, whose keys are to be its signals. It hands them to the program. */
+  readonly takesTerminal?: boolean;
 }
 
 const startWithinMs = 20_000;
 const lookEveryMs = 5;
+
+/** @throws InsideError if the container does not run. */
+export function runningTier(host: InsideHost, taskId: string, container: string): Isolation {
+  const record = readRecord<StartRecord>(host.paths.container(taskId, container).record);
+  if (!record || !isAlive(record.process)) throw new InsideError('container_not_running', { container });
+  return record.isolation ?? 'container';
+}
 
 /**
  * @throws InsideError if the container does not run, or does not know the user.
  */
 export function startExec(host: InsideHost, taskId: string, container: string, request: ExecRequest, options: ExecOptions): ExecProcess {
   const at = host.paths.container(taskId, container);
-  const record = readRecord<StartRecord>(at.record);
-  if (!record || !isAlive(record.process)) throw new InsideError('container_not_running', { container });
-  const { isolation = 'container' } = record;
-  if (isolation !== 'container')
-    throw new InsideError('not_in_this_tier', { what: 'Running a program in a running container', tier: isolation });
+  const isolation = runningTier(host, taskId, container);
   const oci = ociProgram(isolation, host.programs, host.paths);
   const fault = request.workingDirectory === null ? null : directoryFault(request.workingDirectory);
   if (fault) throw new InsideError('exec_failed', { detail: fault });
   const id = randomBytes(8).toString('hex');
-  const directory = join(at.execs, id);
-  const files = { process: join(directory, 'process.json'), pid: join(directory, 'pid'), log: join(directory, 'log') };
+  const files = execFiles(join(at.execs, id));
   const { process: own } = JSON.parse(readFileSync(at.config, 'utf8')) as { process: OciProcess };
   const user = request.user === null ? null : userOf(request.user, at.rootfs);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  mkdirSync(files.directory, { recursive: true, mode: 0o700 });
   writeFileSync(files.process, JSON.stringify(execProcess(own, request, user, id)), { mode: 0o600 });
-  const child = spawn(
-    host.sealed.pathOf(oci.program),
-    [
-      ...[...oci.args, `--log=file:${files.log}`],
-      ...['exec', '--process', files.process, '--pid-file', files.pid, ...(options.args ?? []), at.id],
-    ],
-    // A session of its own: a signal to the agent's process group must not reach into containers.
-    { stdio: options.stdio, env: { PATH: process.env.PATH, LC_ALL: 'C' }, cwd: '/', detached: true, argv0: basename(oci.program) },
-  );
+  const child = isolation === 'sandbox' ? enterSandbox(oci, at.id, files, options) : enterContainer(host, oci, at.id, files, options);
   let ran = false;
   let over = false;
   let hungUp: Promise<void> | null = null;
@@ -84,7 +82,7 @@ export function startExec(host: InsideHost, taskId: string, container: string, r
     await hungUp;
     // It reads the log for why there was no start.
     await started.catch(() => {});
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(files.directory, { recursive: true, force: true });
     return ran ? code : null;
   });
   started.catch(() => {});
@@ -101,6 +99,24 @@ export function startExec(host: InsideHost, taskId: string, container: string, r
   };
 }
 
+function enterContainer(host: InsideHost, oci: OciProgram, id: string, files: ExecFiles, { stdio, args = [] }: ExecOptions): ChildProcess {
+  const before = [...oci.args, `--log=file:${files.log}`, 'exec', '--process', files.process, '--pid-file', files.pid];
+  // A session of its own: a signal to the agent's process group must not reach into containers.
+  const more = { detached: true, argv0: basename(oci.program) };
+  return spawn(host.sealed.pathOf(oci.program), [...before, ...args, id], { stdio, ...surroundings(), ...more });
+}
+
+/** Nothing of runsc comes near the program: it only speaks with the sandbox's kernel, and needs no sealed copy. */
+function enterSandbox(oci: OciProgram, id: string, files: ExecFiles, { stdio, takesTerminal = false }: ExecOptions): ChildProcess {
+  const before = [...oci.args, `--log=${files.log}`, 'exec', '--process', files.process, '--pid-file', files.pid];
+  const args = [...before, '--internal-pid-file', files.insidePid, id];
+  // setsid makes the session itself, or it could not give it the terminal.
+  if (takesTerminal) return spawn('setsid', ['--ctty', oci.program, ...args], { stdio, ...surroundings() });
+  return spawn(oci.program, args, { stdio, ...surroundings(), detached: true });
+}
+
+const surroundings = () => ({ env: { PATH: process.env.PATH, LC_ALL: 'C' }, cwd: '/' });
+
 function userOf(text: string, rootfs: string) {
   try {
     return resolveUser(text, readInRootfs(rootfs, '/etc/passwd'), readInRootfs(rootfs, '/etc/group'));
@@ -109,7 +125,7 @@ function userOf(text: string, rootfs: string) {
   }
 }
 
-/** crun writes the file when the program has been let go, and not before. @returns false if it ended without. */
+/** The file is written when the program has been let go, and not before. @returns false if it ended without. */
 async function waitForStart(pidFile: string, closed: Promise<unknown>): Promise<boolean> {
   let over = false;
   void closed.then(() => {
@@ -123,12 +139,12 @@ async function waitForStart(pidFile: string, closed: Promise<unknown>): Promise<
   return false;
 }
 
-/** crun's words in ours, where they are known. */
+/** crun's and runsc's words in ours, where they are known. */
 export function reasonOf(log: string, program: string): string {
   const said = log.trim().split('\n').at(-1) ?? '';
-  if (/not found in \$PATH|No such file or directory/.test(said))
+  if (/not found in \$PATH|no such file or directory/i.test(said))
     return `the image has no program "${program}"; one without a shell can't run "sh" either`;
-  if (/open executable|Permission denied/.test(said)) return `"${program}" is not an executable file for this user`;
+  if (/open executable|permission denied/i.test(said)) return `"${program}" is not an executable file for this user`;
   return said === '' ? 'the container ended, or did not answer in time' : said.slice(0, 300);
 }
 

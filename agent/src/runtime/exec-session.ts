@@ -1,11 +1,12 @@
 // One session of a program in a container as streams: with pipes, or with a terminal.
 import { randomBytes } from 'node:crypto';
+import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
-import { type ExecProcess, startExec } from './exec-process.js';
+import { type ExecProcess, runningTier, startExec } from './exec-process.js';
 import type { ExecRequest, TerminalSize } from './exec-spec.js';
 import { type ExecSession, InsideError, type InsideHost } from './inside.js';
-import { offerTerminal } from './terminal.js';
+import { hostTerminal, offerTerminal, type Terminal } from './terminal.js';
 
 /** What is nearly always enough for a shell to save its history. */
 const hangUpGraceMs = 2_000;
@@ -18,7 +19,9 @@ export type SessionRequest = ExecRequest & { readonly size: TerminalSize | null 
 
 /** Resolves when the program runs. @throws InsideError */
 export async function openSession(host: InsideHost, taskId: string, container: string, request: SessionRequest): Promise<ExecSession> {
-  return request.tty ? withTerminal(host, taskId, container, request) : withPipes(host, taskId, container, request);
+  if (!request.tty) return withPipes(host, taskId, container, request);
+  const inSandbox = runningTier(host, taskId, container) === 'sandbox';
+  return (inSandbox ? withHostTerminal : withTerminal)(host, taskId, container, { ...request, size: request.size ?? defaultSize });
 }
 
 async function withPipes(host: InsideHost, taskId: string, container: string, request: SessionRequest): Promise<ExecSession> {
@@ -39,30 +42,46 @@ async function withPipes(host: InsideHost, taskId: string, container: string, re
   };
 }
 
-async function withTerminal(host: InsideHost, taskId: string, container: string, request: SessionRequest): Promise<ExecSession> {
+type SizedRequest = SessionRequest & { readonly size: TerminalSize };
+
+async function withTerminal(host: InsideHost, taskId: string, container: string, request: SizedRequest): Promise<ExecSession> {
   const offer = offerTerminal(join(host.paths.terminals, randomBytes(6).toString('hex')));
-  const sized = { ...request, size: request.size ?? defaultSize };
   try {
     const args = ['--tty', '--console-socket', offer.path];
-    const exec = startExec(host, taskId, container, sized, { stdio: ['ignore', 'ignore', 'ignore'], args });
+    const exec = startExec(host, taskId, container, request, { stdio: ['ignore', 'ignore', 'ignore'], args });
     const terminal = await offer.take(exec.ended).catch(async () => {
       await exec.started;
       throw new InsideError('exec_failed', { detail: 'its host could make no terminal' });
     });
     const exitCode = exitCodeOf(exec, [terminal.output]).finally(terminal.close);
     await exec.started;
-    return {
-      stdin: terminal.input,
-      stdout: terminal.output,
-      stderr: null,
-      resize: terminal.resize,
-      exitCode,
-      hangUp: () => exec.hangUp(hangUpGraceMs),
-    };
+    return onTerminal(exec, terminal, terminal.output, exitCode);
   } catch (error) {
     offer.close();
     throw error;
   }
+}
+
+async function withHostTerminal(host: InsideHost, taskId: string, container: string, request: SizedRequest): Promise<ExecSession> {
+  const { terminal, otherSide } = hostTerminal(request.size);
+  try {
+    const stdio = [otherSide, otherSide, otherSide];
+    const exec = startExec(host, taskId, container, request, { stdio, takesTerminal: true });
+    // What the program leaves behind has the terminal open still: no signal tells it there that its session is over.
+    const output = untilSilence(terminal.output, exec.ended);
+    const exitCode = exitCodeOf(exec, [output]).finally(terminal.close);
+    await exec.started;
+    return onTerminal(exec, terminal, output, exitCode);
+  } catch (error) {
+    terminal.close();
+    throw error;
+  } finally {
+    closeSync(otherSide);
+  }
+}
+
+function onTerminal(exec: ExecProcess, { input, resize }: Terminal, stdout: Readable, exitCode: Promise<number>): ExecSession {
+  return { stdin: input, stdout, stderr: null, resize, exitCode, hangUp: () => exec.hangUp(hangUpGraceMs) };
 }
 
 async function exitCodeOf(exec: ExecProcess, outputs: readonly Readable[]): Promise<number> {

@@ -26,11 +26,22 @@ export async function startSandbox(oci: OciProgram, paths: Paths, id: string): P
   throw new Error(`${oci.program} start ${result.timedOut ? 'was not done in time' : `said: ${result.stderr.trim().slice(-500)}`}`);
 }
 
-/** To the container's first process. Nothing happens if it has ended. */
-export async function signalSandbox(oci: OciProgram, id: string, signal: number): Promise<void> {
-  await mustRun(oci.program, [...oci.args, 'kill', id, String(signal)], { timeoutMs }).catch((error: Error) => {
+/** To the container's first process, or to that of this pid inside. Nothing happens if it has ended. */
+export async function signalInSandbox(oci: OciProgram, id: string, signal: number, pid?: number): Promise<void> {
+  const which = pid === undefined ? [] : ['--pid', String(pid)];
+  await mustRun(oci.program, [...oci.args, 'kill', ...which, id, String(signal)], { timeoutMs }).catch((error: Error) => {
     if (!/not running|does not exist|not exist|stopped|no such process/i.test(error.message)) throw error;
   });
+}
+
+/** Processes inside by pid, in order, each with its parent's. None when the sandbox has ended. */
+export async function parentsInSandbox(oci: OciProgram, id: string): Promise<Map<number, number>> {
+  const { stdout } = await runProgram(oci.program, [...oci.args, 'ps', id], { timeoutMs });
+  const rows = stdout.split('\n').flatMap((line): [number, number][] => {
+    const [, pid, parent] = /^\S+\s+(\d+)\s+(\d+)\s/.exec(line) ?? [];
+    return pid && parent ? [[Number(pid), Number(parent)]] : [];
+  });
+  return new Map(rows.sort(([a], [b]) => a - b));
 }
 
 /** Pids of the sandbox's own kernel and of what serves it, all of which are the keeper's children like those of others. */

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import type { ContainerSpec } from '@berth/contract';
 import type { Clock } from '../clock.js';
 import type { Cgroups } from './cgroup.js';
-import { signalSandbox } from './gvisor.js';
+import { signalInSandbox } from './gvisor.js';
 import { ociProgram } from './oci-program.js';
 import type { RuntimeOptions } from './options.js';
 import type { Paths } from './paths.js';
@@ -95,6 +95,6 @@ export async function signalContainer(
   // A sandbox's processes are its own kernel's, which SIGKILL ends as a whole.
   if (record.isolation !== 'sandbox' || signal === sigkill) return signalProcess(record.process, signal);
   if (!isAlive(record.process)) return false;
-  await signalSandbox(ociProgram('sandbox', programs, paths), at.id, signal);
+  await signalInSandbox(ociProgram('sandbox', programs, paths), at.id, signal);
   return true;
 }

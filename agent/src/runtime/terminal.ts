@@ -1,6 +1,7 @@
 // A terminal for one session. crun makes it inside the container, in its own devpts, and hands us the other end over a
-// socket: nothing stands between the program and us that could lose its last words.
-import { rmSync } from 'node:fs';
+// socket: nothing stands between the program and us that could lose its last words. runsc makes none for a session: a
+// sandbox gets one of the host's.
+import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DescriptorSocket, descriptorSocket } from './descriptor-socket.js';
@@ -8,8 +9,8 @@ import type { TerminalSize } from './exec-spec.js';
 import { ioctl } from './syscalls.js';
 import { readTerminal } from './terminal-reader.js';
 
-/** asm-generic/ioctls.h: TIOCSWINSZ. */
-const setSize = 0x5414;
+/** asm-generic/ioctls.h: TIOCSWINSZ, TIOCGPTN, TIOCSPTLCK. */
+const [setSize, numberOf, setLock] = [0x5414, 0x80045430, 0x40045431];
 const lookEveryMs = 5;
 
 export interface Terminal {
@@ -46,6 +47,23 @@ export function offerTerminal(path: string): TerminalOffer {
     },
     close,
   };
+}
+
+/** One of the host's, and its other side, which the caller closes when the program has it. */
+export function hostTerminal(size: TerminalSize): { terminal: Terminal; otherSide: number } {
+  const notOurs = constants.O_RDWR | constants.O_NOCTTY;
+  const master = openSync('/dev/ptmx', notOurs);
+  try {
+    const number = Buffer.alloc(4);
+    ioctl(master, setLock, number, 'lock of a terminal');
+    ioctl(master, numberOf, number, 'number of a terminal');
+    const otherSide = openSync(`/dev/pts/${number.readUInt32LE(0)}`, notOurs);
+    ioctl(master, setSize, sizeStructure(size), 'size of a terminal');
+    return { terminal: terminalOn(master), otherSide };
+  } catch (error) {
+    closeSync(master);
+    throw error;
+  }
 }
 
 async function received(socket: DescriptorSocket, ended: Promise<unknown>): Promise<number> {
