@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it, type TestContext } from 'vitest';
+import { readonlyPaths } from '../../agent/src/runtime/bundle.js';
 import { bareBundle } from '../support/bare-bundle.js';
 import { itself, makeItself, overwriteWhoComes } from '../support/overwrite-attack.js';
 import { type RuntimeHost, runtimeHost } from '../support/runtime-host.js';
@@ -31,9 +32,11 @@ afterAll(async () => {
   await rm(outside, { recursive: true, force: true });
 });
 
-/** @param before sh, in the shell that becomes crun. @returns what crun and the container say. */
-const crunRun = (before = ':') =>
-  host.sh(`${before}; crun --root ${outside}/state run --bundle ${directory} berth-test-bare-${process.pid}-${count} 2>&1 || true`);
+/** @param before sh, in the shell that becomes crun. @param options of `crun run`. @returns what crun and the container say. */
+const crunRun = (before = ':', options = '') =>
+  host.sh(
+    `${before}; crun --root ${outside}/state run ${options} --bundle ${directory} berth-test-bare-${process.pid}-${count} 2>&1 || true`,
+  );
 
 function skipMended(context: TestContext, said: string): void {
   context.skip(`mended in this crun, which says: ${said.trim()}`);
@@ -69,6 +72,30 @@ for (const [how, cwd] of [
     if (said !== 'of the host\n') skipMended(context, said);
     expect(said).toBe('of the host\n');
   });
+
+it('probe container: a descriptor that is left open for crun is open in the container, and seen there (control)', async () => {
+  const script = 'ls /proc/1/fd | tr "\\n" " "; cat <&3';
+  await bareBundle(directory, { args: ['/bin/sh', '-c', script] }, ['/proc', '/dev'], 'ln -s busybox bin/tr');
+  expect(await crunRun(`exec 3<${treasure}/secret`, '--preserve-fds 1')).toMatch(/^0 1 2 3 (10 )?of the host\n$/);
+  // As Berth starts it, with none to keep, it is not there.
+  await host.sh(`rm -r ${directory}`);
+  await bareBundle(directory, { args: ['/bin/sh', '-c', script] }, ['/proc', '/dev'], 'ln -s busybox bin/tr');
+  expect(await crunRun(`exec 3<${treasure}/secret`)).not.toContain('of the host');
+});
+
+it('probe container: root of the host writes the kernel’s files, and what makes them read-only is readonlyPaths (control)', async () => {
+  // They get what they hold already: nothing changes on this machine.
+  const steering = ['core_pattern', 'panic'].map((name) => `/proc/sys/kernel/${name}`).concat('/proc/sys/vm/overcommit_memory');
+  const same = steering.map((file) => `v=$(cat ${file}) && (echo "$v" >${file}) 2>/dev/null && echo ${file}`);
+  const script = [...same, 'echo done'].join('\n');
+  const writtenWith = async (readOnly: readonly string[]) => {
+    await host.sh(`rm -rf ${directory}`);
+    await bareBundle(directory, { args: ['/bin/sh', '-c', script] }, ['/proc', '/dev'], '', readOnly);
+    return (await crunRun()).trim().split('\n');
+  };
+  expect(await writtenWith(readonlyPaths)).toEqual(['done']);
+  expect(await writtenWith([])).toEqual([...steering, 'done']);
+});
 
 /** A container that lies in wait for a program of the host. @returns what it has said when `enter` is over. */
 async function overwrittenBy(program: string, enter: (container: string) => string): Promise<string> {

@@ -17,8 +17,15 @@ interface BareProcess {
 /**
  * @param directory where it is made; `rootfs` in it has busybox and perl.
  * @param script sh, in `rootfs`, before the container is made.
+ * @param readonlyPaths as Berth's bundles have them.
  */
-export async function bareBundle(directory: string, process: BareProcess, mounts: readonly string[], script = ''): Promise<void> {
+export async function bareBundle(
+  directory: string,
+  process: BareProcess,
+  mounts: readonly string[],
+  script = '',
+  readonlyPaths: readonly string[] = [],
+): Promise<void> {
   const rootfs = join(directory, 'rootfs');
   await mkdir(rootfs, { recursive: true });
   const kinds: Readonly<Record<string, string>> = { '/proc': 'proc', '/sys': 'sysfs' };
@@ -34,7 +41,7 @@ export async function bareBundle(directory: string, process: BareProcess, mounts
       capabilities: { bounding: capabilities, permitted: capabilities, effective: capabilities },
     },
     mounts: mounts.map((destination) => ({ destination, type: kinds[destination] ?? 'tmpfs', source: 'none' })),
-    linux: { namespaces: [{ type: 'pid' }, { type: 'mount' }] },
+    linux: { namespaces: [{ type: 'pid' }, { type: 'mount' }], readonlyPaths },
   };
   await writeFile(join(directory, 'config.json'), JSON.stringify(config));
   const busybox = `
