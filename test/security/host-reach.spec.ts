@@ -2,20 +2,27 @@
 // them. The control does the same with the host's firewall taken down.
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { macOf } from '@berth/contract';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { type Api, startApi } from '../support/api.js';
 import { type AttackHost, attackHost, skipWithout, tierSize, tiers } from '../support/attack-host.js';
 import { type Station, udpFrame } from '../support/frames.js';
 import { sendFrames } from '../support/raw-packets.js';
+import { noRedis, startRedis } from '../support/redis.js';
 import { containerSpec, runToEnd, startTask, taskSpec } from '../support/runtime-task.js';
 
 let host: AttackHost;
 let gateway: string;
 let own: string;
-/** On every address of the host, and on its loopback alone. */
+/** On every address of the host, of both families, and on its loopback alone. */
 let everywhere: Server;
 let loopback: Server;
+/** The platform's own parts, as careless as they can be set up: on every address, all of them. */
+let platform: Api;
+let redis: Awaited<ReturnType<typeof startRedis>> | null = null;
+let database: Server;
 let datagrams: Socket;
 const received: string[] = [];
 
@@ -23,11 +30,22 @@ beforeAll(async () => {
   host = await attackHost();
   everywhere = createServer((socket) => void socket.on('error', () => {}).end('reached'));
   loopback = createServer((socket) => void socket.on('error', () => {}).end('reached'));
-  everywhere.listen(0, '0.0.0.0');
+  everywhere.listen(0, '::');
+  const { port: databasePort } = new URL(inject('databaseUrl'));
+  database = createServer(
+    (socket) =>
+      void socket
+        .pipe(connect(Number(databasePort), '127.0.0.1'))
+        .on('error', () => {})
+        .pipe(socket),
+  );
+  database.on('connection', (socket) => socket.on('error', () => {})).listen(0, '::');
   loopback.listen(0, '127.0.0.1');
   datagrams = createSocket('udp4').on('message', (text) => void received.push(text.toString()));
   datagrams.bind(0, '0.0.0.0');
-  await Promise.all([everywhere, loopback, datagrams].map((it) => once(it as Server, 'listening')));
+  await Promise.all([everywhere, database, loopback, datagrams].map((it) => once(it as Server, 'listening')));
+  platform = await startApi({ BERTH_HTTP_HOST: '0.0.0.0', BERTH_GATEWAY_HOST: '0.0.0.0' });
+  if (!noRedis) redis = await startRedis('* -::*');
   const task = taskSpec([containerSpec(host.image, ['sleep', '1'])]);
   gateway = (await startTask(host.runtime, task)).replace(/\d+$/, '1');
   await host.runtime.call.cleanup(task.taskId);
@@ -35,24 +53,38 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const it of [everywhere, loopback, datagrams]) it?.close();
+  for (const it of [everywhere, database, loopback, datagrams]) it?.close();
+  await redis?.stop();
+  await platform?.stop();
   await host?.destroy();
 });
 
 const portOf = (server: Server) => (server.address() as AddressInfo).port;
 
+const services = (): Readonly<Record<string, number>> => ({
+  'a port of the host': portOf(everywhere),
+  'a port of its loopback': portOf(loopback),
+  PostgreSQL: portOf(database),
+  ...(redis && { Redis: Number(new URL(redis.url).port) }),
+  'the API': platform.config.http.port,
+  'the agents’ gateway': platform.config.gateway.port,
+  'the registry': Number(host.registryAddress.split(':')[1]),
+  ssh: 22,
+});
+
+/** Of the host, but for link-local ones, which need an interface. */
+const sixth = () =>
+  Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .flatMap(({ family, address }) => (family === 'IPv6' && !address.startsWith('fe80') ? [address] : []));
+
 /** What a task of the tier connects to, of all services by all addresses of the host. */
 async function reachedBy(tier: (typeof tiers)[number]): Promise<string[]> {
-  const services = {
-    'a port of the host': portOf(everywhere),
-    'a port of its loopback': portOf(loopback),
-    'the database': Number(new URL(inject('databaseUrl')).port),
-    'the registry': Number(host.registryAddress.split(':')[1]),
-    ssh: 22,
-  };
-  const visits = Object.entries(services).flatMap(([name, port]) =>
-    [gateway, own, '127.0.0.1'].map((address) => `nc -w 1 ${address} ${port} </dev/null >/dev/null 2>&1 && echo '${name} at ${address}'`),
-  );
+  const addresses = [gateway, own, '127.0.0.1', ...sixth(), 'fe80::1%eth0'];
+  const visits = Object.entries(services()).map(([name, port]) => {
+    const each = addresses.map((address) => `(nc -w 1 ${address} ${port} </dev/null >/dev/null 2>&1 && echo '${name} at ${address}') &`);
+    return `${each.join(' ')} wait`;
+  });
   const script = [...visits, 'echo done'].join('\n');
   const { stdout } = await runToEnd(host.runtime, taskSpec([containerSpec(host.image, ['sh', '-c', script])], tierSize(tier)));
   return stdout.trim().split('\n').slice(0, -1);
@@ -91,6 +123,22 @@ for (const tier of tiers) {
   });
 }
 
+it('probe container: each of these listens, and the host itself reaches it (control)', async () => {
+  const reached = async (address: string, port: number) => {
+    const socket = connect(port, address);
+    const outcome = await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'error').then(() => false)]).catch(
+      () => false,
+    );
+    socket.destroy();
+    return outcome;
+  };
+  const named = ['a port of the host', 'PostgreSQL', ...(redis ? ['Redis'] : []), 'the API', 'the agents’ gateway'];
+  const both = new Set(['a port of the host', 'PostgreSQL', 'Redis']);
+  for (const name of named)
+    for (const address of [gateway, own, ...(both.has(name) ? sixth() : [])])
+      expect(await reached(address, services()[name] ?? 0), `${name} at ${address}`).toBe(true);
+});
+
 it('probe container: frames to the host’s addresses and its loopback reach no socket', async () => {
   expect(await heardOnHost()).toEqual([]);
 });
@@ -99,8 +147,9 @@ it('probe container: without the firewall all of these come through (control)', 
   const { instance, sh } = host.runtime;
   const chains = [...['input', 'egress', 'ingress'].map((chain) => `inet ${instance} ${chain}`), `bridge ${instance} from_tasks`];
   await sh(chains.map((chain) => `nft flush chain ${chain}`).join(' && '));
+  const named = ['a port of the host', 'PostgreSQL', ...(redis ? ['Redis'] : []), 'the API', 'the agents’ gateway'];
   expect(await reachedBy('container')).toEqual(
-    expect.arrayContaining([`a port of the host at ${gateway}`, `a port of the host at ${own}`]),
+    expect.arrayContaining(named.flatMap((name) => [`${name} at ${gateway}`, `${name} at ${own}`])),
   );
   expect(await heardOnHost()).toEqual(expect.arrayContaining(frames.slice(0, 3)));
 });

@@ -7,11 +7,11 @@ import { freePort } from './cluster.js';
 /** Null, or why tests that need Redis cannot run here. */
 export const noRedis = existsSync('/usr/bin/redis-server') ? null : 'the Debian package redis-server is not installed';
 
-export async function startRedis(): Promise<{ url: string; stop: () => Promise<void> }> {
+/** @param bind as redis.conf has it; whoever reaches it may use it. */
+export async function startRedis(bind = '127.0.0.1'): Promise<{ url: string; stop: () => Promise<void> }> {
   const port = await freePort();
-  const server = spawn('/usr/bin/redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], {
-    stdio: 'ignore',
-  });
+  const args = ['--port', String(port), '--bind', ...bind.split(' '), '--protected-mode', 'no', '--save', '', '--appendonly', 'no'];
+  const server = spawn('/usr/bin/redis-server', args, { stdio: 'ignore' });
   const client = new Redis(port, '127.0.0.1', { retryStrategy: () => 50, maxRetriesPerRequest: null });
   client.on('error', () => {});
   await client.ping();
