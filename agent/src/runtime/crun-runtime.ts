@@ -15,6 +15,7 @@ import { endedLogs } from './ended-logs.js';
 import { type ExitWatch, watchExits } from './exits.js';
 import { inspectHost } from './facts.js';
 import { freezeGroup } from './freezer.js';
+import { processesOnHost } from './gvisor-bundle.js';
 import { healthChecks } from './health-check.js';
 import { images } from './images.js';
 import type { InsideHost } from './inside.js';
@@ -169,7 +170,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     await disk.fit(paths.slot(sandbox.slot), ephemeralStorageOf(spec));
     await storage.prepare(spec, { slot: sandbox.slot, ids: idRangeOf(sandbox.slot, options.uidBase) }, signal);
     const taken = performance.now();
-    groups.limit(at.cgroup, { cpuMillis: null, memoryMiB: spec.memoryMiB, pids: spec.pidsLimit });
+    groups.limit(at.cgroup, { cpuMillis: null, memoryMiB: spec.memoryMiB, pids: processesOnHost(spec) });
     writeTaskFiles(at.files, hostnameOf(spec), sandbox.address, subnet.gateway);
     const ports = await networks.join(spec, sandbox.slot, sandbox.address);
     return {

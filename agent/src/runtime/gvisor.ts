@@ -44,13 +44,17 @@ export async function parentsInSandbox(oci: OciProgram, id: string): Promise<Map
   return new Map(rows.sort(([a], [b]) => a - b));
 }
 
-/** Pids of the sandbox's own kernel and of what serves it, all of which are the keeper's children like those of others. */
+/**
+ * Pids of the sandbox's own kernel and of what serves it, which are the keeper's children like those of others; and of the
+ * empty process below the kernel from which it makes all that the tenant's code runs in: nothing in that has the sandbox's name.
+ */
 export function sandboxProcesses(keeper: ProcessId, at: ReturnType<Paths['container']>): number[] {
   const isOurs = (pid: number) => {
     const line = readOrEmpty(`/proc/${pid}/cmdline`);
     return line.includes(at.id) || line.includes(at.directory);
   };
-  return descendantsOf(keeper.pid).flatMap(({ pid }) => (isOurs(pid) ? [pid] : []));
+  const ours = descendantsOf(keeper.pid).flatMap(({ pid }) => (isOurs(pid) ? [pid] : []));
+  return [...new Set(ours.flatMap((pid) => [pid, ...descendantsOf(pid).map((below) => below.pid)]))];
 }
 
 /** What runsc keeps of a container, once its processes are gone. */
