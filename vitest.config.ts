@@ -45,6 +45,7 @@ export default defineConfig({
         globalSetup: [...cluster, 'test/vm/image.ts'],
         testTimeout: 600_000,
         hookTimeout: 900_000,
+        fileParallelism: false,
       }),
     ],
   },

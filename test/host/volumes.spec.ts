@@ -5,7 +5,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContainerSpec, TaskSpec, VolumeSpec } from '@berth/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { kernelHasNfs } from '../../agent/src/runtime/nfs-mount.js';
+import { loadNfs } from '../../agent/src/runtime/nfs-mount.js';
 import { startRegistry, type TestRegistry } from '../support/registry.js';
 import { type RuntimeHost, runtimeHost } from '../support/runtime-host.js';
 import { containerSpec, exitOf, runToEnd, startTask, taskSpec, until } from '../support/runtime-task.js';
@@ -284,16 +284,17 @@ describe('in a sandbox', () => {
   });
 });
 
-describe('an NFS directory', () => {
+describe('an NFS directory', async () => {
+  const hasNfs = await loadNfs();
   const nfs = (server: string): VolumeSpec => ({ name: 'data', nfs: { server, path: '/export' } });
 
-  it.skipIf(kernelHasNfs())('is refused in words by a host whose kernel has no NFS', async () => {
+  it.skipIf(hasNfs)('is refused in words by a host whose kernel has no NFS', async () => {
     expect(await failureOf(sh('true', nfs('192.0.2.1')))).toMatch(
       /The NFS server 192.0.2.1 could not be used: this host’s kernel has no NFS/,
     );
   });
 
-  it.skipIf(!kernelHasNfs())('of the host itself is refused (skipped where the kernel has no NFS)', async () => {
+  it.skipIf(!hasNfs)('of the host itself is refused (skipped where the kernel has no NFS)', async () => {
     expect(await failureOf(sh('true', nfs('localhost.localdomain')))).toMatch(/loopback|not found/);
   });
 });

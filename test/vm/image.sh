@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the disk, kernel and initramfs of a small Debian 12 machine with cgroup v2, once, and keeps them in a cache
-# under a name that follows from the recipe: this file and guest/.
+# Makes the disk, kernel and initramfs of a small Debian 12 machine with cgroup v2, and the root file system of a container
+# image with systemd in it, once, and keeps them in a cache under a name that follows from the recipe: this file and guest/.
 #
 #   test/vm/image.sh       makes it if it is missing, and prints the directory it is in
 #
@@ -22,13 +22,18 @@ packages=(
   systemd-sysv udev dbus openssh-server
   crun skopeo containers-storage catatonit nftables iproute2 busybox-static
   kmod util-linux procps ca-certificates
+  # For an NFS server in a network namespace; the agent itself needs nothing of it.
+  nfs-kernel-server
 )
+# What makes a Debian container look like a server: systemd as its first process.
+systemd_packages=(systemd-sysv dbus)
 # In the order in which they need each other; ext4 is built in.
 disk_modules=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk)
 # They would only cost emulated seconds.
 masked_units=(
   apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer
   getty.target systemd-pstore.service
+  nfs-server.service nfs-client.target nfs-blkmap.service rpcbind.service rpcbind.socket rpc-statd.service rpc-statd-notify.service
 )
 
 key() {
@@ -49,6 +54,19 @@ make_system() {
   printf '#!/bin/sh\nexit 101\n' >"$build/root/usr/sbin/policy-rc.d"
   chmod +x "$build/root/usr/sbin/policy-rc.d"
   echo force-unsafe-io >"$build/root/etc/dpkg/dpkg.cfg.d/unsafe-io"
+}
+
+# A container image's root file system, of the same Debian.
+make_systemd_root() {
+  local root=$build/systemd
+  cp -a "$build/root" "$root"
+  chroot "$root" apt-get -q update
+  DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get -q -y install --no-install-recommends "${systemd_packages[@]}"
+  rm -f "$root/usr/sbin/policy-rc.d" "$root/var/lib/dbus/machine-id"
+  # Each container makes its own, and asks nobody about its first boot.
+  : >"$root/etc/machine-id"
+  slim "$root"
+  tar -C "$root" -cf "$build/out/systemd.tar" .
 }
 
 # By apt and not by debootstrap's --include, which can't choose between alternatives.
@@ -103,8 +121,12 @@ configure() {
   rm -f "$root/etc/resolv.conf" "$root/usr/sbin/policy-rc.d" "$root/etc/dpkg/dpkg.cfg.d/unsafe-io"
   # Where qemu's user network answers for names.
   echo 'nameserver 10.0.2.3' >"$root/etc/resolv.conf"
-  rm -rf "$root"/tmp/* "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/* "$root"/usr/share/{doc,man,locale,info}
+  slim "$root"
   mkdir -p "$root/var/log/journal"
+}
+
+slim() {
+  rm -rf "$1"/tmp/* "$1"/var/cache/apt/* "$1"/var/lib/apt/lists/* "$1"/var/log/* "$1"/usr/share/{doc,man,locale,info}
 }
 
 make_disk() {
@@ -119,6 +141,7 @@ build_all() {
   mkdir "$build/out"
   advice='Check that this machine reaches its Debian mirror, or name another by BERTH_VM_MIRROR.'
   step 'Debian, by debootstrap' make_system
+  step 'A container image with systemd' make_systemd_root
   step 'Its packages' add_packages
   step 'Its kernel' add_kernel
   advice=''

@@ -3,18 +3,21 @@
 import type { Host, LogLine, RunTasksInput, Task, TaskCost } from '@berth/contract';
 import { type Api, startApi } from '../support/api.js';
 import { freePort } from '../support/cluster.js';
-import { startRegistry } from '../support/registry.js';
+import { startRegistry, type TestImage } from '../support/registry.js';
 import { until } from '../support/runtime-task.js';
 import { bootMachine, type Machine, outside } from './machine.js';
 import { writePayload } from './payload.js';
 
-type Container = RunTasksInput['definition'] extends infer D | undefined ? (D extends { containers: (infer C)[] } ? C : never) : never;
+type Definition = NonNullable<RunTasksInput['definition']>;
+type Container = Definition extends { containers: (infer C)[] } ? C : never;
 
 /** What is of interest in a test; the rest has defaults that fit the small machine. */
 export interface TaskRequest {
   readonly cpuMillis?: number;
   readonly memoryMiB?: number;
   readonly pidsLimit?: number;
+  readonly isolation?: Definition['isolation'];
+  readonly volumes?: Definition['volumes'];
   readonly container?: Partial<Container>;
 }
 
@@ -47,11 +50,25 @@ export interface JoinedMachine {
   close(): Promise<void>;
 }
 
+/** The book that comes with Berth asks nothing for what is sent. */
+const prices = {
+  name: 'vm',
+  currency: 'USD',
+  startsAt: '2020-01-01T00:00:00.000Z',
+  rates: [
+    { dimension: 'cpu', price: '1' },
+    { dimension: 'egress', price: '1000' },
+  ],
+};
+
 /** Under emulation everything takes its time. A host that is late is not lost. */
 const patience = { BERTH_HOST_UNREACHABLE_AFTER_MS: '120000', BERTH_HOST_LOST_AFTER_MS: '900000' };
 
-/** @param image the directory that image.sh has printed. */
-export async function joinMachine(image: string): Promise<JoinedMachine> {
+/**
+ * @param image the directory that image.sh has printed
+ * @param images what the registry has beside busybox, by name
+ */
+export async function joinMachine(image: string, images: Readonly<Record<string, TestImage>> = {}): Promise<JoinedMachine> {
   const closing: (() => Promise<void>)[] = [];
   const close = async () => {
     for (const step of closing.splice(0).reverse()) await step();
@@ -59,7 +76,7 @@ export async function joinMachine(image: string): Promise<JoinedMachine> {
   try {
     const registry = await startRegistry();
     closing.push(() => registry.stop());
-    await registry.push('busybox', {});
+    for (const [name, made] of Object.entries({ busybox: {}, ...images })) await registry.push(name, made);
     const gatewayPort = await freePort();
     const gatewayUrl = `wss://${outside}:${gatewayPort}`;
     const api = await startApi({
@@ -71,6 +88,9 @@ export async function joinMachine(image: string): Promise<JoinedMachine> {
     });
     closing.push(() => api.stop());
     const tenant = await api.newTenant();
+    await api.as(api.operatorKey).post('/v1/price-books').send(prices).expect(201);
+    const agreement = { book: prices.name, startsAt: thisHour() };
+    await api.as(api.operatorKey).post(`/v1/tenants/${tenant.id}/prices`).send(agreement).expect(200);
     const machine = await bootMachine({ image, payload: writePayload });
     closing.push(() => machine.stop());
     await machine.must('cat >/etc/berth-agent.env', { input: await agentEnvironment(api, gatewayUrl, registry.address) });
@@ -81,6 +101,12 @@ export async function joinMachine(image: string): Promise<JoinedMachine> {
     await close();
     throw error;
   }
+}
+
+/** Prices change on the hour: what is agreed for now holds from the next one on. */
+function thisHour(): string {
+  const msPerHour = 3_600_000;
+  return new Date(Math.floor(Date.now() / msPerHour) * msPerHour).toISOString();
 }
 
 async function agentEnvironment(api: Api, gatewayUrl: string, registry: string): Promise<string> {

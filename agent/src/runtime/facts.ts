@@ -7,7 +7,7 @@ import type { Cgroups } from './cgroup.js';
 import { diskCapacityMiB, diskSpaceAt, takenBytes } from './disk-space.js';
 import { findGpus, gpuAttributes } from './gpus.js';
 import { crunWarning } from './known-crun-faults.js';
-import { kernelHasNfs } from './nfs-mount.js';
+import { loadNfs } from './nfs-mount.js';
 import type { RuntimeOptions } from './options.js';
 import type { Paths } from './paths.js';
 import { mustRun } from './programs.js';
@@ -49,7 +49,7 @@ export async function inspectHost(options: RuntimeOptions, paths: Paths, groups:
         isolation: runsc === null ? 'container' : 'container,sandbox',
         ...(runsc !== null && { runsc }),
         cpus: String(cpus().length),
-        volumes: kernelHasNfs() ? 'local,nfs' : 'local',
+        volumes: (await loadNfs()) ? 'local,nfs' : 'local',
         ulimits: ceilingsInWords(ownCeilings()),
         blockIoWeight: blockIoWeight(),
         ...gpuAttributes(findGpus()),

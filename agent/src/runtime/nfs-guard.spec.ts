@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Surroundings, serverFault } from './nfs-guard.js';
+import { mountFault, type Surroundings, serverFault } from './nfs-guard.js';
 
 const around: Surroundings = {
   own: ['192.0.2.10', '10.66.0.1'],
@@ -43,4 +43,17 @@ describe('the address of an NFS server', () => {
       serverFault('10.0.0.5', { ...around, network: { taskNetwork: null, hosts: [], guarded: [{ cidr: 'fd00::/8', port: null }] } }),
     ).toMatch(/platform/);
   });
+});
+
+describe('a mount that failed', () => {
+  const target = '/run/berth/mounts/3e813ea4-0b89-45d8-8921-c4cf820ae06b/data';
+  it.each([
+    [`mount: ${target}: special device 198.51.100.14:/x does not exist.\n       dmesg(1) may have more information`, 'it has no /x'],
+    [`mount: ${target}: permission denied.`, 'it does not let this host mount /x'],
+    [
+      `mount: ${target}: mount(2) system call failed: Connection timed out.\n       dmesg(1)`,
+      '/x could not be mounted (Connection timed out)',
+    ],
+    ['', '/x could not be mounted'],
+  ])('is told without the host’s paths: %j', (said, words) => expect(mountFault(said, '/x')).toBe(words));
 });

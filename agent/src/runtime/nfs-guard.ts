@@ -26,6 +26,14 @@ export function serverFault(address: string, { own, subnet, network }: Surroundi
   return guarded ? `${address} is the platform’s own` : null;
 }
 
+/** What mount(8) says of a mount that failed, in words for the task's owner: without the host's paths. */
+export function mountFault(said: string, path: string): string {
+  if (/special device .* does not exist/.test(said)) return `it has no ${path}`;
+  if (/permission denied|cannot mount .* read-only/i.test(said)) return `it does not let this host mount ${path}`;
+  const reason = /system call failed: (.+?)\.?$/m.exec(said)?.[1];
+  return reason === undefined ? `${path} could not be mounted` : `${path} could not be mounted (${reason})`;
+}
+
 function isIn(address: string, cidr: string): boolean {
   const [base = '', length = '32'] = cidr.split('/');
   const [number, network] = [parseIpv4(address), parseIpv4(base)];

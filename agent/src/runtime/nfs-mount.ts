@@ -3,16 +3,23 @@
 import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
 import type { NfsSource } from '@berth/contract';
-import { type Surroundings, serverFault } from './nfs-guard.js';
-import { mustRun, runProgram } from './programs.js';
+import { mountFault, type Surroundings, serverFault } from './nfs-guard.js';
+import { runProgram } from './programs.js';
 import { readOrEmpty } from './records.js';
 import { TaskStartError } from './runtime.js';
 
+const loadTimeoutMs = 30_000;
 const mountTimeoutMs = 60_000;
 /** Tenths of a second to the first repetition, of which there are two. */
 const softly = 'soft,timeo=50,retrans=2';
 
-export function kernelHasNfs(): boolean {
+/** A kernel that has it as a module doesn't name it before that is loaded. @returns whether it has it now. */
+export async function loadNfs(): Promise<boolean> {
+  if (!kernelHasNfs()) await runProgram('modprobe', ['--quiet', 'nfsv4'], { timeoutMs: loadTimeoutMs }).catch(() => {});
+  return kernelHasNfs();
+}
+
+function kernelHasNfs(): boolean {
   return /\bnfs4$/m.test(readOrEmpty('/proc/filesystems'));
 }
 
@@ -28,16 +35,19 @@ export async function mountNfs({ server, path }: NfsSource, target: string, arou
   if (fault) throw refused(server, fault);
   const options = `nosuid,nodev,vers=4.1,proto=tcp,port=2049,sec=sys,${softly},addr=${address}`;
   // By a program, for a server that does not answer would hold up mount(2) and with it the agent.
-  await mustRun('mount', ['--internal-only', '-t', 'nfs4', '-o', options, `${address}:${path}`, target], {
+  const mounted = await runProgram('mount', ['--internal-only', '-t', 'nfs4', '-o', options, `${address}:${path}`, target], {
     timeoutMs: mountTimeoutMs,
-  }).catch((error: Error) => {
-    throw refused(server, error.message);
+    env: { ...process.env, LC_ALL: 'C' },
   });
+  if (mounted.code !== 0) throw refused(server, mounted.timedOut ? 'it did not answer in time' : mountFault(mounted.stderr, path));
 }
 
-/** Also of one that does not answer. Safe twice. */
+/**
+ * Also of one that does not answer. Safe twice. Not by force: the kernel has one file system for all that is mounted of one
+ * directory of a server, and force fails what every task is doing there at the moment.
+ */
 export async function unmountNfs(target: string): Promise<void> {
-  await runProgram('umount', ['--force', '--lazy', target], { timeoutMs: mountTimeoutMs });
+  await runProgram('umount', ['--internal-only', '--no-canonicalize', '--lazy', target], { timeoutMs: mountTimeoutMs });
 }
 
 async function addressOf(server: string): Promise<string> {
