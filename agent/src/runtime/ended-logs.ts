@@ -22,10 +22,15 @@ export const storedMark = '.stored';
 const newline = 0x0a;
 
 export function endedLogs(paths: Paths): EndedLogs {
+  /** Logs are kept for long after they were stored: those known to be are not looked at again. */
+  let stored = new Set<string>();
+  const isStored = (id: string) => stored.has(id) || existsSync(join(paths.logs, id, storedMark));
   return {
     list: () => {
       const live = new Set(namesIn(paths.tasks));
-      return namesIn(paths.logs).filter((id) => !live.has(id) && !existsSync(join(paths.logs, id, storedMark))) as TaskId[];
+      const ended = namesIn(paths.logs).filter((id) => !live.has(id));
+      stored = new Set(ended.filter(isStored));
+      return ended.filter((id) => !stored.has(id)) as TaskId[];
     },
     chunks: (taskId) => chunksOf(paths.task(taskId).logs),
     done: (taskId) => {
