@@ -16,6 +16,8 @@ export async function adjust({ taskId, runtime, journal, clock, note }: StepCont
   const refused = (reason: string) => note({ kind: 'adjusted', taskId, atMs: clock.now(), adjusted: { ...before, refusal: reason } });
   const reason = lackOf(wish, record, committed(journal.state), runtime.facts.capacity);
   if (reason !== null) return refused(reason);
+  // What is let go may end at once.
+  const letGoAtMs = before.frozen && !wish.frozen ? clock.now() : null;
   try {
     await runtime.resize({ ...record.spec, cpuMillis: wish.cpuMillis, memoryMiB: wish.memoryMiB });
     await runtime.setFrozen(taskId, wish.frozen);
@@ -23,13 +25,15 @@ export async function adjust({ taskId, runtime, journal, clock, note }: StepCont
     if (!(error instanceof AdjustRefusedError)) throw error;
     return refused(error.message);
   }
-  note({ kind: 'adjusted', taskId, atMs: clock.now(), adjusted: { ...wish, refusal: null } });
+  note({ kind: 'adjusted', taskId, atMs: letGoAtMs ?? clock.now(), adjusted: { ...wish, refusal: null } });
 }
 
 /** Before it is stopped: a frozen process takes no signal but SIGKILL, and with cgroup v1 not even that. */
 export async function thaw({ taskId, runtime, clock, note }: StepContext): Promise<void> {
+  // What is let go may end at once.
+  const atMs = clock.now();
   await runtime.setFrozen(taskId, false);
-  note({ kind: 'thawed', taskId, atMs: clock.now() });
+  note({ kind: 'thawed', taskId, atMs });
 }
 
 /** The control plane has looked, but the host has the last word. Pure. @returns why not, or null. */

@@ -138,7 +138,10 @@ export function createTaskLoops({ runtime, journal, clock, log, lastLifeEndedMs,
     const loop = loops.get(taskId);
     const { exitCode, signal, oomKilled, runtimeFailure } = exit;
     // Nobody saw it end: it is only known to have run until it was last looked at.
-    const atMs = exit.finishedAtMs ?? (loop?.unseen.has(container) ? loop.seenAtMs : clock.now());
+    const endedAtMs = exit.finishedAtMs ?? (loop?.unseen.has(container) ? loop.seenAtMs : clock.now());
+    // Its end is seen a few milliseconds late, and the kernel's times of files are a few old: what was cut meanwhile, where the
+    // task's size changed or it was let go on, was told already and is not taken back.
+    const atMs = Math.max(endedAtMs, journal.state.tasks.get(taskId)?.usage.openFromMs ?? 0);
     note({ kind: 'container-exited', taskId, container, atMs, exit: { exitCode, signal, oomKilled, runtimeFailure } });
   }
 
