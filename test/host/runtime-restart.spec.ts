@@ -38,7 +38,7 @@ async function leftovers(of: RuntimeHost): Promise<Record<string, string>> {
     interfaces: await of.sh(`ls /sys/class/net | grep -c '^${of.instance}v' || true`),
     cgroups: await of.sh(`find /sys/fs/cgroup -mindepth 2 -maxdepth 3 -type d -path '*/${of.instance}/*' | wc -l`),
     creations: `${await processesWith(`${run}/crun `)}\n`,
-    files: await of.sh(`find ${run}/tasks ${run}/crun ${run}/exits ${run}/s ${run}/slots -mindepth 1 | wc -l`),
+    files: await of.sh(`find ${run}/tasks ${run}/crun ${run}/exits ${run}/slots -mindepth 1 | wc -l`),
     ports: await of.sh(`nft list set bridge ${of.instance} ports | grep -c 0a:58 || true`),
   };
 }

@@ -72,6 +72,9 @@ const services = (): Readonly<Record<string, number>> => ({
   ssh: 22,
 });
 
+/** Those of them that listen beyond the loopback, whatever this machine has installed. */
+const open = () => ['a port of the host', 'PostgreSQL', ...(redis ? ['Redis'] : []), 'the API', 'the agents’ gateway'];
+
 /** Of the host, but for link-local ones, which need an interface. */
 const sixth = () =>
   Object.values(networkInterfaces())
@@ -132,9 +135,8 @@ it('probe container: each of these listens, and the host itself reaches it (cont
     socket.destroy();
     return outcome;
   };
-  const named = ['a port of the host', 'PostgreSQL', ...(redis ? ['Redis'] : []), 'the API', 'the agents’ gateway'];
   const both = new Set(['a port of the host', 'PostgreSQL', 'Redis']);
-  for (const name of named)
+  for (const name of open())
     for (const address of [gateway, own, ...(both.has(name) ? sixth() : [])])
       expect(await reached(address, services()[name] ?? 0), `${name} at ${address}`).toBe(true);
 });
@@ -147,9 +149,8 @@ it('probe container: without the firewall all of these come through (control)', 
   const { instance, sh } = host.runtime;
   const chains = [...['input', 'egress', 'ingress'].map((chain) => `inet ${instance} ${chain}`), `bridge ${instance} from_tasks`];
   await sh(chains.map((chain) => `nft flush chain ${chain}`).join(' && '));
-  const named = ['a port of the host', 'PostgreSQL', ...(redis ? ['Redis'] : []), 'the API', 'the agents’ gateway'];
   expect(await reachedBy('container')).toEqual(
-    expect.arrayContaining(named.flatMap((name) => [`${name} at ${gateway}`, `${name} at ${own}`])),
+    expect.arrayContaining(open().flatMap((name) => [`${name} at ${gateway}`, `${name} at ${own}`])),
   );
   expect(await heardOnHost()).toEqual(expect.arrayContaining(frames.slice(0, 3)));
 });

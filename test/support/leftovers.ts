@@ -26,7 +26,7 @@ export async function leftoversOf({ instance, dataDirectory, sh }: Place): Promi
     counters: await count(`nft list counters table ip ${instance} | grep sent_`),
     controlGroups: await count(`find /sys/fs/cgroup -mindepth 2 -maxdepth 5 -type d -path '*/${instance}/*'`),
     loopDevices: await count(`losetup --list --noheadings --output BACK-FILE | grep '^${dataDirectory}/'`),
-    taskFiles: await count(`find ${run}/tasks ${run}/exits ${run}/s -mindepth 1`),
+    taskFiles: await count(`find ${run}/tasks ${run}/exits -mindepth 1`),
     slots: await count(`ls ${run}/slots`),
     crunStates: crunStates(instance).length,
   };

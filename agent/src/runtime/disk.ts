@@ -3,9 +3,9 @@
 // whole, without a look at what the tenant has put into it.
 import { closeSync, ftruncateSync, mkdirSync, openSync, statfsSync, statSync, writeSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { type DiskTemplate, diskTemplates } from './disk-template.js';
 import { attachLoop } from './loop.js';
+import { isMountPoint } from './mounts-below.js';
 import { mount, mountFlags, shutDownFileSystem, unmountAside } from './syscalls.js';
 
 export interface DiskPlace {
@@ -60,10 +60,10 @@ export function disks(directory: string): Disks {
   return {
     make,
     fit: async (at, sizeMiB) => {
-      if (sizeOf(at) !== sizeMiB * mib || !isMounted(at)) await make(at, sizeMiB);
+      if (sizeOf(at) !== sizeMiB * mib || !isMountPoint(at.disk)) await make(at, sizeMiB);
     },
     discard: (at) => {
-      if (isMounted(at) && usedBytes(at.disk) >= discardFromBytes) shutDownFileSystem(at.disk);
+      if (isMountPoint(at.disk) && usedBytes(at.disk) >= discardFromBytes) shutDownFileSystem(at.disk);
     },
     remove: removeDisk,
   };
@@ -91,11 +91,6 @@ async function removeDisk(at: DiskPlace): Promise<void> {
 
 function sizeOf(at: DiskPlace): number | null {
   return statSync(at.diskImage, { throwIfNoEntry: false })?.size ?? null;
-}
-
-function isMounted({ disk }: DiskPlace): boolean {
-  const found = statSync(disk, { throwIfNoEntry: false });
-  return found !== undefined && found.dev !== statSync(dirname(disk)).dev;
 }
 
 function usedBytes(directory: string): number {

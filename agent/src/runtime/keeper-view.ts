@@ -24,6 +24,7 @@ export function inKeeperView({ slots }: Paths, program: string, args: readonly s
   return { program: 'unshare', args: ['--mount', '--propagation', 'slave', 'sh', '-c', script, slots, program, ...args] };
 }
 
+/** By the list: what is mounted on itself has its parent's device. */
 function isOwnMount(directory: string): boolean {
   return mountsBelow(dirname(directory)).includes(directory);
 }

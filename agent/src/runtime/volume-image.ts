@@ -11,12 +11,12 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
-  statSync,
   truncateSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { bytesPerInode } from './disk-template.js';
 import { attachLoop, type Loop } from './loop.js';
+import { isMountPoint } from './mounts-below.js';
 import { mustRun } from './programs.js';
 import { readOrEmpty } from './records.js';
 import { mount, mountFlags, unmount } from './syscalls.js';
@@ -72,11 +72,6 @@ export function removeVolume({ image, mount: target }: VolumePlace): void {
   while (unmount(target));
   if (existsSync(target)) rmdirSync(target);
   for (const file of [image, `${image}.new`]) rmSync(file, { force: true });
-}
-
-export function isMountPoint(directory: string): boolean {
-  const found = statSync(directory, { throwIfNoEntry: false });
-  return found !== undefined && found.dev !== statSync(dirname(directory)).dev;
 }
 
 async function makeImage(image: string, sizeMiB: number): Promise<void> {

@@ -5,13 +5,14 @@ import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, rmdirSync, stat
 import { join } from 'node:path';
 import type { NetworkState, TaskSpec, VolumeSpec } from '@berth/contract';
 import type { IdRange } from './addresses.js';
+import { isMountPoint } from './mounts-below.js';
 import { withNamespaces } from './namespaces.js';
 import { mountNfs, unmountNfs } from './nfs-mount.js';
 import type { RuntimeLog } from './options.js';
 import type { Paths } from './paths.js';
 import { namesIn, readIfThere } from './records.js';
 import { mount, mountFlags, mountIdmapped, unmount } from './syscalls.js';
-import { isMountPoint, mountVolume, removeVolume, unmountVolume } from './volume-image.js';
+import { mountVolume, removeVolume, unmountVolume } from './volume-image.js';
 import { VolumeLocks, type VolumeUse } from './volume-locks.js';
 import { writeWhole } from './write-whole.js';
 
